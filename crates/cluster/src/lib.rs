@@ -1,0 +1,1 @@
+//! Membership, token ring, replication strategies.

@@ -1,0 +1,1 @@
+//! Turns a read or a write into requests to replicas, by consistency level.

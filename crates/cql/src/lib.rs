@@ -1,0 +1,1 @@
+//! CQL: text to syntax tree, syntax tree to a statement bound to a schema, and back to text.

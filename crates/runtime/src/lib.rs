@@ -1,0 +1,1 @@
+//! The only door outside: clock, randomness, files, network, threads.

@@ -1,0 +1,1 @@
+//! The node: native transport, configuration, life cycle.

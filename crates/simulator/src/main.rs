@@ -1,0 +1,2 @@
+//! Whole nodes from one seed.
+fn main() {}

@@ -1,0 +1,1 @@
+//! SSTables: Cassandra's component files, read and written.

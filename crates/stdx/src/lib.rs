@@ -1,0 +1,1 @@
+//! What std lacks: variable-length integers, checksums, a seeded random number generator.

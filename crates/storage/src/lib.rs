@@ -1,0 +1,1 @@
+//! The storage engine of one node: shards with commit log, memtables, SSTables.

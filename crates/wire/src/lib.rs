@@ -1,0 +1,1 @@
+//! The native protocol v3, v4, v5: bytes to messages and back.

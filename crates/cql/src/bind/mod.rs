@@ -10,6 +10,7 @@
 
 pub mod function;
 pub mod modify;
+pub mod restrict;
 pub mod term;
 pub mod types;
 

@@ -12,12 +12,12 @@ use model::{CqlType, QueryError, Value};
 
 use super::term::{EvalContext, Fit, fit, type_fit};
 use super::{Receiver, Scope};
-use crate::ast::{ArithmeticOperator, FunctionName, Term};
+use crate::ast::{FunctionName, Term};
 
 pub mod library;
 mod operation;
 
-pub use operation::{arithmetic_type, resolve_operation};
+pub use operation::{arithmetic, arithmetic_type, cast, negation, resolve_operation};
 
 /// What a function does with its arguments' values. The error is a text without the function's name.
 pub type Body = dyn Fn(&[Value], &EvalContext<'_>) -> Result<Value, QueryError> + Send + Sync;
@@ -116,6 +116,25 @@ pub fn resolve(
     choose(scope, name, candidates, arguments)
 }
 
+/// The same for a call over a row: its errors read differently, and `token` knows the table.
+pub fn resolve_selection(
+    scope: Scope<'_>,
+    name: &FunctionName,
+    arguments: &[Argument<'_>],
+    table: &model::Table,
+) -> Result<Function, QueryError> {
+    let is_native = name.keyspace.as_deref().is_none_or(|keyspace| keyspace == "system");
+    let candidates = match name.name.as_str() {
+        _ if !is_native => Vec::new(),
+        "token" => vec![library::token(table)],
+        other => library::candidates(other, arguments, None)?,
+    };
+    if candidates.is_empty() {
+        return Err(QueryError::Invalid(format!("Unknown function '{name}'")));
+    }
+    choose(scope, name, candidates, arguments)
+}
+
 /// Chooses among functions of one name.
 pub fn choose(
     scope: Scope<'_>,
@@ -170,9 +189,4 @@ pub fn choose(
             signatures(&mut several.iter().copied())
         ))),
     }
-}
-
-/// The sign of an operator, for texts.
-pub fn sign(operator: ArithmeticOperator) -> char {
-    operator.sign()
 }

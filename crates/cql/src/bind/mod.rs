@@ -4,13 +4,14 @@
 //! run many times without a name being looked up again.
 //!
 //! Read in order: [`Receiver`] (where a value goes), [`term`] (values), [`function`] (what can be called),
-//! [`modify`] (INSERT, UPDATE, DELETE).
+//! [`restrict`] (the primary key in WHERE), [`modify`] (INSERT, UPDATE, DELETE), [`select`].
 //!
 //! Never here: execution, clocks, randomness (they come in by [`term::EvalContext`]).
 
 pub mod function;
 pub mod modify;
 pub mod restrict;
+pub mod select;
 pub mod term;
 pub mod types;
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::function::{self, Argument, Function};
 use super::{Markers, Receiver, Scope};
-use crate::ast::{ArithmeticOperator, Literal, LiteralKind, Term};
+use crate::ast::{Literal, LiteralKind, Term};
 
 /// Deepest nesting of terms; the parser refuses deeper texts, this is the second wall.
 const MAX_DEPTH: usize = 200;
@@ -628,9 +628,4 @@ fn pack_collection(ty: &CqlType, mut elements: Vec<Bytes>) -> Vec<u8> {
         CqlType::Vector { element, .. } => collection::pack_vector(element, &elements),
         _ => collection::pack(elements.len(), &elements),
     }
-}
-
-/// The sign of an operator as the names of operations have it.
-pub fn operator_name(operator: ArithmeticOperator) -> char {
-    operator.sign()
 }

@@ -26,6 +26,23 @@ pub fn candidates(
     Ok(blob_functions(name))
 }
 
+/// `token(..)` of a table: the token of its partition key columns' values.
+pub fn token(table: &model::Table) -> Function {
+    let types = table.partition_key.iter().map(|column| column.ty.clone()).collect();
+    Function::native("token", types, CqlType::Bigint, |values, _| {
+        let mut components = Vec::with_capacity(values.len());
+        for value in values {
+            let Some(bytes) = value else { return Ok(None) };
+            if bytes.len() > model::key::MAX_KEY_BYTES {
+                return Err(QueryError::invalid("Key is too long for the token function"));
+            }
+            components.push(bytes.clone());
+        }
+        let key = model::PartitionKey::compose(&components);
+        Ok(Some(model::Token::of(&key).0.to_be_bytes().to_vec().into()))
+    })
+}
+
 fn time_functions(name: &str) -> Vec<Function> {
     use CqlType::{Bigint, Date, Time, Timestamp, Timeuuid};
     let clock = |result: CqlType, make: fn(&super::EvalContext<'_>) -> Vec<u8>| {

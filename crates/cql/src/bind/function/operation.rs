@@ -2,7 +2,7 @@
 
 use model::{CqlType, QueryError};
 
-use super::Function;
+use super::{Argument, Function};
 use crate::ast::{ArithmeticOperator, Term};
 use crate::bind::{Receiver, Scope};
 
@@ -51,4 +51,31 @@ pub fn resolve_operation(
     Err(QueryError::Invalid(format!(
         "Arithmetic and casts in values are not yet supported by Helenus ({term})"
     )))
+}
+
+/// Resolves `left op right`. `receiver`: where the result goes, if that is known.
+pub fn arithmetic(
+    operator: ArithmeticOperator,
+    left: &Argument<'_>,
+    right: &Argument<'_>,
+    receiver: Option<&CqlType>,
+    scope: Scope<'_>,
+) -> Result<Function, QueryError> {
+    let _ = (receiver, scope);
+    Err(QueryError::Invalid(format!(
+        "the '{}' operation is not yet supported by Helenus between {left} and {right}",
+        operator.sign()
+    )))
+}
+
+/// Resolves `-argument`.
+pub fn negation(argument: &Argument<'_>, scope: Scope<'_>) -> Result<Function, QueryError> {
+    let _ = scope;
+    Err(QueryError::Invalid(format!("the '-' operation is not yet supported by Helenus on {argument}")))
+}
+
+/// Resolves `cast(argument as target)`.
+pub fn cast(argument: &Argument<'_>, target: &CqlType, scope: Scope<'_>) -> Result<Function, QueryError> {
+    let _ = scope;
+    Err(QueryError::Invalid(format!("{argument} cannot be cast to {}", target.cql_name())))
 }

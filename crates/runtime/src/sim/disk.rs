@@ -174,7 +174,9 @@ impl Disk for SimDisk {
         let operation = if makes { Operation::Create } else { Operation::Open };
         self.begin(&mut state, operation, path, mode as u64).map_err(Verdict::error)?;
         let id = match (mode, existing) {
-            (OpenMode::CreateNew, Ok(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (OpenMode::CreateNew, _) if state.tree.find(path).is_ok() => {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
             (OpenMode::Create | OpenMode::CreateNew, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
                 state.tree.create_file(path)?
             }

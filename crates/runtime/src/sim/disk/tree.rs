@@ -233,15 +233,19 @@ impl Tree {
         }
     }
 
-    /// Makes the changes in the directory last, and the earlier ones of the same files elsewhere.
+    /// Makes the changes in the directory last, and those that went before them for the same files or names.
     pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         let dir = self.find_dir(path)?;
         let mut nodes = BTreeSet::new();
+        let mut places = BTreeSet::new();
         let mut lasting = vec![false; self.pending.len()];
         for (index, change) in self.pending.iter().enumerate().rev() {
-            if change.dirs().any(|one| one == dir) || change.nodes().any(|node| nodes.contains(&node)) {
+            let is_earlier = change.nodes().any(|node| nodes.contains(&node))
+                || change.places().any(|place| places.contains(place));
+            if is_earlier || change.dirs().any(|one| one == dir) {
                 lasting[index] = true;
                 nodes.extend(change.nodes());
+                places.extend(change.places().cloned());
             }
         }
         let pending = std::mem::take(&mut self.pending);

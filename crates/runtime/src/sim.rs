@@ -121,7 +121,11 @@ impl SimRuntime {
         let slot = Rc::clone(&output);
         let runtime = node.runtime();
         let future = main(runtime.clone());
-        self.executor.spawn(node.0.owner(), 0, Box::pin(async move { *slot.borrow_mut() = Some(future.await) }));
+        self.executor.spawn(
+            node.0.owner(),
+            0,
+            Box::pin(async move { *slot.borrow_mut() = Some(future.await) }),
+        );
         match self.executor.run(&|| output.borrow().is_some(), None) {
             Stop::Done => output.take().expect("the run stops when the output is there"),
             Stop::Idle | Stop::TimeUp => panic!(

@@ -88,7 +88,11 @@ impl RealReadHalf {
         pin!(self.half.read_buf(buf)).poll(cx)
     }
 
-    pub(crate) fn poll_read_slice(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read_slice(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(bytes);
         Pin::new(&mut self.half).poll_read(cx, &mut buf).map_ok(|()| buf.filled().len())
     }

@@ -24,6 +24,8 @@ pub mod merge;
 
 pub mod codec;
 
+pub mod counter;
+
 pub mod error;
 pub mod read;
 

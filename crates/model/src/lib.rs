@@ -25,6 +25,8 @@ pub mod merge;
 pub mod codec;
 
 pub mod bound;
+pub mod counter;
+
 pub mod error;
 pub mod read;
 

@@ -4,6 +4,7 @@
 
 pub mod ast;
 pub mod bind;
+pub mod describe;
 mod error;
 mod lexer;
 mod parser;

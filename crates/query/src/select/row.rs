@@ -62,7 +62,7 @@ pub fn is_live(row: &Row, now_s: u32) -> bool {
 pub fn column_value<'r>(access: Access, ty: &CqlType, view: &RowView<'r>) -> Option<Cow<'r, [u8]>> {
     if *ty == CqlType::Counter {
         let context = view.simple(access)?;
-        return Some(Cow::Owned(model::counter::total(context).to_be_bytes().to_vec()));
+        return Some(Cow::Owned(model::counter::total(context).unwrap_or(0).to_be_bytes().to_vec()));
     }
     if !ty.is_multi_cell() {
         return view.simple(access).map(Cow::Borrowed);

@@ -100,3 +100,20 @@ fn hand_over_costs() {
         println!("blocking() there and back: {each:?}");
     });
 }
+
+#[test]
+fn nothing_small_waits_for_more_to_send() {
+    let real = RealRuntime::start(1).unwrap();
+    real.block_on(|runtime| async move {
+        let listener = runtime.listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let one = runtime.connect(listener.local_addr()).await.unwrap();
+        let other = listener.accept().await.unwrap();
+        for stream in [one, other] {
+            let std_stream = match stream.detach().unwrap().0 {
+                crate::net::DetachedKind::Real(std_stream) => std_stream,
+                crate::net::DetachedKind::Sim(_) => panic!("a stream of the machine"),
+            };
+            assert!(std_stream.nodelay().unwrap());
+        }
+    });
+}

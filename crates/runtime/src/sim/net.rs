@@ -185,7 +185,9 @@ impl SimListener {
             if let Some(stream) = state.waiting.pop_front() {
                 return Poll::Ready(Ok(stream));
             }
-            state.wakers.push(cx.waker().clone());
+            if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                state.wakers.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await

@@ -318,3 +318,26 @@ fn sync_and_dump(disk: &SimDisk, root: &Path) -> Vec<(PathBuf, Option<u32>)> {
     }
     dump
 }
+
+#[test]
+fn a_later_change_of_a_file_stands_on_the_earlier_ones() {
+    let found = outcomes(|seed| {
+        let (disk, _) = disk_with_file(seed, b"x");
+        disk.rename(&path("a"), &path("b")).unwrap();
+        disk.rename(&path("b"), &path("c")).unwrap();
+        disk.lose_power();
+        names_of(&disk)
+    });
+    assert_eq!(found, BTreeSet::from(["a", "b", "c"].map(|name| vec![name.to_owned()])));
+}
+
+#[test]
+fn a_lock_ends_with_its_process_and_is_not_let_go_by_a_dead_one() {
+    let disk = disk(1);
+    let dead = disk.lock(&path("lock"), b"1").unwrap().expect("free");
+    disk.kill_process();
+    let held = disk.lock(&path("lock"), b"2").unwrap().expect("its holder is dead");
+    drop(dead);
+    assert_eq!(disk.lock(&path("lock"), b"3").unwrap().err().expect("held"), b"2");
+    drop(held);
+}

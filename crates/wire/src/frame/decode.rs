@@ -200,10 +200,6 @@ impl FrameDecoder {
 
     /// The next envelope of a self-contained segment, of which something is left.
     fn next_of_payload(&mut self, version: Version) -> Result<Envelope, FrameError> {
-        if matches!(self.payload[0] & 0x7f, 1 | 2) && self.payload.len() >= OLD_HEADER_BYTES {
-            let mut payload = BytesMut::from(std::mem::take(&mut self.payload).as_ref());
-            self.refuse_old(&mut payload)?;
-        }
         let Some(header) = self.payload.first_chunk::<HEADER_BYTES>() else {
             let error = format!(
                 "java.lang.IllegalArgumentException: Undersized buffer supplied. Expected {HEADER_BYTES}, actual {}",
@@ -331,6 +327,7 @@ impl FrameDecoder {
             || Opcode::from_number(header.opcode_number)
                 .is_none_or(|opcode| opcode.is_response() != self.expects_responses);
         let version_number = match self.pinned {
+            _ if matches!(number, 1 | 2) => number,
             Some((pinned, _)) if number != Version::V6.number() => pinned.number(),
             None if is_wrong_kind || Version::from_number(number).is_none() => Version::V5.number(),
             _ => number,

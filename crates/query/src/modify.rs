@@ -9,8 +9,8 @@ use cql::bind::restrict;
 use cql::bind::term::EvalContext;
 use model::row::{MAX_TTL_S, NO_DELETION_TIME, NO_TTL};
 use model::{
-    BoundValue, Clustering, ColumnKind, DeletionTime, Liveness, Mutation, PartitionKey, PartitionUpdate, QueryError,
-    RangeTombstone, Row,
+    BoundValue, Clustering, ColumnKind, DeletionTime, Liveness, Mutation, PartitionKey, PartitionUpdate,
+    QueryError, RangeTombstone, Row,
 };
 use uuid::Uuid;
 
@@ -43,7 +43,8 @@ pub struct Existing {
 }
 
 /// Reads what is there of one row (`None`: the static row only).
-pub type ReadExisting<'r> = dyn FnMut(&PartitionKey, Option<&Clustering>) -> Result<Existing, QueryError> + 'r;
+pub type ReadExisting<'r> =
+    dyn FnMut(&PartitionKey, Option<&Clustering>) -> Result<Existing, QueryError> + 'r;
 
 /// Times of one statement's cells.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +94,8 @@ pub fn times(modify: &Modify, ctx: &WriteContext<'_>) -> Result<WriteTimes, Quer
         Some(expr) => match expr.evaluate(&ctx.eval)? {
             BoundValue::Unset | BoundValue::Null => default,
             BoundValue::Value(bytes) => {
-                let bytes: [u8; 4] = bytes.as_ref().try_into().map_err(|_| QueryError::invalid("Invalid TTL value"))?;
+                let bytes: [u8; 4] =
+                    bytes.as_ref().try_into().map_err(|_| QueryError::invalid("Invalid TTL value"))?;
                 i32::from_be_bytes(bytes)
             }
         },
@@ -155,7 +157,8 @@ fn update_of(
     let has_statics = modify.operations.iter().any(|operation| operation.column().kind == ColumnKind::Static);
     if has_statics {
         let mut row = change::RowChange::new(Row::empty(Clustering::EMPTY), *times);
-        let statics = modify.operations.iter().filter(|operation| operation.column().kind == ColumnKind::Static);
+        let statics =
+            modify.operations.iter().filter(|operation| operation.column().kind == ColumnKind::Static);
         row.apply_all(statics, ctx, &mut || existing(key, None).map(|existing| existing.static_row))?;
         update.static_row = Some(row.finish());
         let is_static_insert = modify.kind != Kind::Delete && modify.clustering.is_empty();
@@ -173,7 +176,8 @@ fn update_of(
             };
         }
         let mut row = change::RowChange::new(row, *times);
-        let regulars = modify.operations.iter().filter(|operation| operation.column().kind == ColumnKind::Regular);
+        let regulars =
+            modify.operations.iter().filter(|operation| operation.column().kind == ColumnKind::Regular);
         row.apply_all(regulars, ctx, &mut || existing(key, Some(&clustering)).map(|existing| existing.row))?;
         let row = row.finish();
         if !row.is_empty() {
@@ -211,18 +215,23 @@ fn delete_rows(
         update.deletion = deletion;
         return Ok(());
     }
-    let is_full = modify.clustering.prefix_len() == modify.table.clustering.len() && !modify.clustering.has_slice();
+    let is_full =
+        modify.clustering.prefix_len() == modify.table.clustering.len() && !modify.clustering.has_slice();
     if is_full {
         let mut clusterings = clusterings(modify, ctx)?;
         clusterings.sort();
         clusterings.dedup();
-        update.rows = clusterings.into_iter().map(|clustering| Row { deletion, ..Row::empty(clustering) }).collect();
+        update.rows =
+            clusterings.into_iter().map(|clustering| Row { deletion, ..Row::empty(clustering) }).collect();
         return Ok(());
     }
     check_storable(deletion, "a range of rows")?;
     let (slices, _) = restrict::slices(&modify.clustering, &modify.table, &ctx.eval)?;
-    update.range_tombstones =
-        slices.0.into_iter().map(|slice| RangeTombstone { start: slice.start, end: slice.end, deletion }).collect();
+    update.range_tombstones = slices
+        .0
+        .into_iter()
+        .map(|slice| RangeTombstone { start: slice.start, end: slice.end, deletion })
+        .collect();
     Ok(())
 }
 
@@ -239,5 +248,6 @@ fn check_storable(deletion: DeletionTime, of_what: &str) -> Result<(), QueryErro
 
 /// True if executing the statement reads first, so that its partition must be locked meanwhile.
 pub fn reads_first(modify: &Modify) -> bool {
-    modify.needs_read() || modify.table.is_counter && modify.operations.iter().any(|o| matches!(o, Operation::Count { .. }))
+    modify.needs_read()
+        || modify.table.is_counter && modify.operations.iter().any(|o| matches!(o, Operation::Count { .. }))
 }

@@ -18,8 +18,8 @@ use model::partition::{PartitionIterator, PartitionStream};
 use model::read::{Place, Position};
 use model::value::collection;
 use model::{
-    Bound, BoundKind, BoundValue, Clustering, PartitionKey, PartitionSelection, QueryError, ReadCommand, Row, Slice,
-    Slices, Token, Unfiltered, Value,
+    Bound, BoundKind, BoundValue, Clustering, PartitionKey, PartitionSelection, QueryError, ReadCommand, Row,
+    Slice, Slices, Token, Unfiltered, Value,
 };
 
 pub mod paging;
@@ -80,7 +80,8 @@ pub fn execute(
     sink: &mut dyn RowSink,
 ) -> Result<SelectOutcome, QueryError> {
     let limit = limit_of(plan.limit.as_ref(), ctx)?;
-    let per_partition = if plan.distinct { Some(1) } else { limit_of(plan.per_partition_limit.as_ref(), ctx)? };
+    let per_partition =
+        if plan.distinct { Some(1) } else { limit_of(plan.per_partition_limit.as_ref(), ctx)? };
     let filters = bind_filters(plan, ctx)?;
     let (slices, _) = restrict::slices(&plan.clustering, &plan.table, ctx)?;
     let mut run = Run {
@@ -162,8 +163,12 @@ fn bind_filters<'p>(plan: &'p SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<B
     for filter in &plan.filters {
         let value_of = |expr: &cql::bind::Expr| match expr.evaluate(ctx)? {
             BoundValue::Value(bytes) => Ok(bytes),
-            BoundValue::Null => Err(QueryError::Invalid(format!("Unsupported null value for column {}", filter.name))),
-            BoundValue::Unset => Err(QueryError::Invalid(format!("Unsupported unset value for column {}", filter.name))),
+            BoundValue::Null => {
+                Err(QueryError::Invalid(format!("Unsupported null value for column {}", filter.name)))
+            }
+            BoundValue::Unset => {
+                Err(QueryError::Invalid(format!("Unsupported unset value for column {}", filter.name)))
+            }
         };
         bound.push(match &filter.kind {
             FilterKind::Compare(operator, expr) => {
@@ -175,7 +180,10 @@ fn bind_filters<'p>(plan: &'p SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<B
             }
             FilterKind::InMarker(index) => {
                 let Some(BoundValue::Value(list)) = ctx.values.get(*index) else {
-                    return Err(QueryError::Invalid(format!("Invalid null value for column {}", filter.name)));
+                    return Err(QueryError::Invalid(format!(
+                        "Invalid null value for column {}",
+                        filter.name
+                    )));
                 };
                 let values = collection::unpack_list(list).map_err(QueryError::Invalid)?;
                 for value in &values {
@@ -271,11 +279,19 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         let Partitions::Range { lower, upper } = &self.plan.partitions else { return Ok(()) };
         let mut start = match lower {
-            Some((expr, inclusive)) => Some(token_position(expr, if *inclusive { Place::BeforeAll } else { Place::AfterAll }, self.ctx)?),
+            Some((expr, inclusive)) => Some(token_position(
+                expr,
+                if *inclusive { Place::BeforeAll } else { Place::AfterAll },
+                self.ctx,
+            )?),
             None => None,
         };
         let mut end = match upper {
-            Some((expr, inclusive)) => Some(token_position(expr, if *inclusive { Place::AfterAll } else { Place::BeforeAll }, self.ctx)?),
+            Some((expr, inclusive)) => Some(token_position(
+                expr,
+                if *inclusive { Place::AfterAll } else { Place::BeforeAll },
+                self.ctx,
+            )?),
             None => None,
         };
         // As an upper bound the minimum token means the end of the ring.
@@ -349,7 +365,10 @@ impl Run<'_> {
         let header = partition.header().clone();
         let key_columns = self.plan.table.partition_key.len();
         let components = header.key.components(key_columns).ok_or_else(|| {
-            QueryError::Server(format!("a partition key of {} does not have its columns", self.plan.table.name))
+            QueryError::Server(format!(
+                "a partition key of {} does not have its columns",
+                self.plan.table.name
+            ))
         })?;
         let static_row = header.static_row.filter(|row| is_live(row, self.now_s));
         let mut left = in_partition;
@@ -369,7 +388,12 @@ impl Run<'_> {
                 }
                 found = true;
                 self.live_count += 1;
-                let view = RowView { key: &components, statics: static_row.as_ref(), row: Some(&row), now_s: self.now_s };
+                let view = RowView {
+                    key: &components,
+                    statics: static_row.as_ref(),
+                    row: Some(&row),
+                    now_s: self.now_s,
+                };
                 if !self.passes(&view)? {
                     continue;
                 }
@@ -384,7 +408,8 @@ impl Run<'_> {
             }
         }
         if !found && !is_resumed && static_row.is_some() && !self.plan.restricts_rows() && left > 0 {
-            let view = RowView { key: &components, statics: static_row.as_ref(), row: None, now_s: self.now_s };
+            let view =
+                RowView { key: &components, statics: static_row.as_ref(), row: None, now_s: self.now_s };
             if self.passes(&view)? {
                 return self.take(&view, &header.key, &Clustering::EMPTY, &mut left, sink);
             }
@@ -580,7 +605,11 @@ impl PositionOrder for bytes::Bytes {
     }
 }
 
-fn token_position(expr: &cql::bind::Expr, place: Place, ctx: &EvalContext<'_>) -> Result<Position, QueryError> {
+fn token_position(
+    expr: &cql::bind::Expr,
+    place: Place,
+    ctx: &EvalContext<'_>,
+) -> Result<Position, QueryError> {
     match expr.evaluate(ctx)? {
         BoundValue::Value(bytes) => {
             let bytes: [u8; 8] =

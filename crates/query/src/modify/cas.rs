@@ -149,7 +149,8 @@ fn tested_columns<'t>(statements: &[&Modify], table: &'t Table) -> Vec<&'t Colum
 
 /// True if one condition holds.
 fn test_holds(test: &ColumnTest, view: &RowView<'_>, ctx: &EvalContext<'_>) -> Result<bool, QueryError> {
-    let whole = column_value(Access::of(&test.column), &test.column.ty, view).map(|v| Bytes::copy_from_slice(&v));
+    let whole =
+        column_value(Access::of(&test.column), &test.column.ty, view).map(|v| Bytes::copy_from_slice(&v));
     let found = part_value(test, whole, ctx)?;
     match &test.test {
         TestKind::Compare(operator, expr) => {
@@ -168,8 +169,15 @@ fn test_holds(test: &ColumnTest, view: &RowView<'_>, ctx: &EvalContext<'_>) -> R
         TestKind::InMarker(index) => {
             let list = match ctx.values.get(*index) {
                 Some(BoundValue::Value(list)) => list,
-                Some(BoundValue::Unset) => return Err(QueryError::invalid("Invalid 'unset' value in condition")),
-                _ => return Err(QueryError::Invalid(format!("Invalid null list in IN condition of {}", test.column.name))),
+                Some(BoundValue::Unset) => {
+                    return Err(QueryError::invalid("Invalid 'unset' value in condition"));
+                }
+                _ => {
+                    return Err(QueryError::Invalid(format!(
+                        "Invalid null list in IN condition of {}",
+                        test.column.name
+                    )));
+                }
             };
             for wanted in collection::unpack_list(list).map_err(QueryError::Invalid)? {
                 cql::bind::term::validate(&test.ty, &wanted)?;
@@ -196,14 +204,17 @@ fn part_value(test: &ColumnTest, whole: Value, ctx: &EvalContext<'_>) -> Result<
         Part::Field(index) => {
             let CqlType::Udt { definition, .. } = &test.column.ty else { return Ok(None) };
             let Some(whole) = whole else { return Ok(None) };
-            let fields = collection::unpack_tuple(&whole, definition.fields.len()).map_err(QueryError::Server)?;
+            let fields =
+                collection::unpack_tuple(&whole, definition.fields.len()).map_err(QueryError::Server)?;
             Ok(fields.get(usize::from(*index)).cloned().flatten())
         }
         Part::Element(key) => {
             let is_list = matches!(test.column.ty, CqlType::List { .. });
             let key = match key.evaluate(ctx)? {
                 BoundValue::Value(key) => key,
-                _ if is_list => return Err(QueryError::invalid("Invalid null value for list element access")),
+                _ if is_list => {
+                    return Err(QueryError::invalid("Invalid null value for list element access"));
+                }
                 _ => return Err(QueryError::invalid("Invalid null value for map element access")),
             };
             let Some(whole) = whole else { return Ok(None) };
@@ -217,7 +228,10 @@ fn part_value(test: &ColumnTest, whole: Value, ctx: &EvalContext<'_>) -> Result<
             }
             let CqlType::Map { key: key_type, .. } = &test.column.ty else { return Ok(None) };
             let entries = collection::unpack_map(&whole).map_err(QueryError::Server)?;
-            Ok(entries.into_iter().find(|(known, _)| key_type.compare(known, &key).is_eq()).map(|(_, value)| value))
+            Ok(entries
+                .into_iter()
+                .find(|(known, _)| key_type.compare(known, &key).is_eq())
+                .map(|(_, value)| value))
         }
     }
 }
@@ -230,7 +244,8 @@ fn compare_values(
     wanted: Option<&Bytes>,
 ) -> Result<bool, QueryError> {
     // An empty collection of cells is the same as none.
-    let is_empty = |value: &Bytes| test.ty.is_multi_cell() && value.len() == 4 && value.iter().all(|byte| *byte == 0);
+    let is_empty =
+        |value: &Bytes| test.ty.is_multi_cell() && value.len() == 4 && value.iter().all(|byte| *byte == 0);
     let wanted = wanted.filter(|value| !is_empty(value));
     match operator {
         Operator::Contains | Operator::ContainsKey => {

@@ -51,11 +51,18 @@ impl RowChange {
         self.row
     }
 
-    fn apply(&mut self, operation: &Operation, ctx: &WriteContext<'_>, existing: Option<&Row>) -> Result<(), QueryError> {
+    fn apply(
+        &mut self,
+        operation: &Operation,
+        ctx: &WriteContext<'_>,
+        existing: Option<&Row>,
+    ) -> Result<(), QueryError> {
         match operation {
             Operation::Set { column, value } => match value.evaluate(&ctx.eval)? {
                 BoundValue::Unset => {}
-                BoundValue::Null => self.set(column, Cell::tombstone(self.times.timestamp_us, self.times.now_s)),
+                BoundValue::Null => {
+                    self.set(column, Cell::tombstone(self.times.timestamp_us, self.times.now_s))
+                }
                 BoundValue::Value(bytes) => {
                     let cell = self.cell(bytes);
                     self.set(column, cell);
@@ -80,7 +87,9 @@ impl RowChange {
                 }
             }
             Operation::Remove { column, value } => self.remove(column, value, ctx, existing)?,
-            Operation::SetElement { column, key, value } => self.set_element(column, key, value, ctx, existing)?,
+            Operation::SetElement { column, key, value } => {
+                self.set_element(column, key, value, ctx, existing)?
+            }
             Operation::SetField { column, field, value } => match value.evaluate(&ctx.eval)? {
                 BoundValue::Unset => {}
                 BoundValue::Null => self.delete_element(column, Bytes::copy_from_slice(&field.to_be_bytes())),
@@ -89,7 +98,9 @@ impl RowChange {
                     self.put(column, Bytes::copy_from_slice(&field.to_be_bytes()), cell);
                 }
             },
-            Operation::Count { column, value, negative } => self.count(column, value, *negative, ctx, existing)?,
+            Operation::Count { column, value, negative } => {
+                self.count(column, value, *negative, ctx, existing)?
+            }
             Operation::Delete { column } if column.ty.is_multi_cell() => {
                 self.delete_complex(column, self.times.timestamp_us);
             }
@@ -187,7 +198,8 @@ impl RowChange {
                 }
             }
             CqlType::Udt { definition, .. } => {
-                let fields = collection::unpack_tuple(value, definition.fields.len()).map_err(QueryError::Invalid)?;
+                let fields =
+                    collection::unpack_tuple(value, definition.fields.len()).map_err(QueryError::Invalid)?;
                 for (index, field) in fields.into_iter().enumerate() {
                     let path = Bytes::copy_from_slice(&(index as u16).to_be_bytes());
                     if let Some(field) = field {
@@ -238,10 +250,16 @@ impl RowChange {
         let key = key.evaluate(&ctx.eval)?;
         let value = value.evaluate(&ctx.eval)?;
         let path = match key {
-            BoundValue::Value(key) if is_list => element_path(existing, column, &key, self.times.now_s, "set")?,
+            BoundValue::Value(key) if is_list => {
+                element_path(existing, column, &key, self.times.now_s, "set")?
+            }
             BoundValue::Value(key) => key,
-            BoundValue::Null if is_list => return Err(QueryError::invalid("Invalid null value for list index")),
-            BoundValue::Unset if is_list => return Err(QueryError::invalid("Invalid unset value for list index")),
+            BoundValue::Null if is_list => {
+                return Err(QueryError::invalid("Invalid null value for list index"));
+            }
+            BoundValue::Unset if is_list => {
+                return Err(QueryError::invalid("Invalid unset value for list index"));
+            }
             BoundValue::Null => return Err(QueryError::invalid("Invalid null map key")),
             BoundValue::Unset => return Err(QueryError::invalid("Invalid unset map key")),
         };
@@ -322,7 +340,11 @@ pub fn path_order(ty: &CqlType, a: &[u8], b: &[u8]) -> std::cmp::Ordering {
     }
 }
 
-fn live_cells<'r>(row: Option<&'r Row>, column: &Column, now_s: u32) -> impl Iterator<Item = &'r (Bytes, Cell)> {
+fn live_cells<'r>(
+    row: Option<&'r Row>,
+    column: &Column,
+    now_s: u32,
+) -> impl Iterator<Item = &'r (Bytes, Cell)> {
     let cells = match row.and_then(|row| row.column(column.id)) {
         Some(ColumnData::Complex { cells, .. }) => cells.as_slice(),
         _ => &[],
@@ -338,7 +360,8 @@ fn element_path(
     now_s: u32,
     verb: &str,
 ) -> Result<Bytes, QueryError> {
-    let index = index.try_into().map(i32::from_be_bytes).map_err(|_| QueryError::invalid("Invalid list index"))?;
+    let index =
+        index.try_into().map(i32::from_be_bytes).map_err(|_| QueryError::invalid("Invalid list index"))?;
     let cells: Vec<&Bytes> = live_cells(existing, column, now_s).map(|(path, _)| path).collect();
     if cells.is_empty() {
         let what = if verb == "set" { "set an element on" } else { "delete an element from" };

@@ -63,8 +63,9 @@ fn json_value(column: &Column, json: &serde_json::Value) -> Result<Expr, QueryEr
 
 /// Columns with their values: names are folded unless they carry quotes of their own.
 fn parse(text: &str) -> Result<HashMap<String, serde_json::Value>, QueryError> {
-    let parsed: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| QueryError::Invalid(format!("Could not decode JSON string as a map: {error}. (String was: {text})")))?;
+    let parsed: serde_json::Value = serde_json::from_str(text).map_err(|error| {
+        QueryError::Invalid(format!("Could not decode JSON string as a map: {error}. (String was: {text})"))
+    })?;
     let object = match parsed {
         serde_json::Value::Object(object) => object,
         serde_json::Value::Null => return Err(QueryError::invalid("Got null for INSERT JSON values")),

@@ -86,9 +86,13 @@ impl Groups {
 
     /// The group's row; the next row begins a new group.
     pub fn finish(&mut self, plan: &SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<Value>, QueryError> {
-        let states = std::mem::replace(&mut self.states, vec![State::default(); plan.selection.aggregates.len()]);
-        let results: Vec<Value> =
-            states.into_iter().zip(&plan.selection.aggregates).map(|(state, aggregate)| state.result(aggregate)).collect();
+        let states =
+            std::mem::replace(&mut self.states, vec![State::default(); plan.selection.aggregates.len()]);
+        let results: Vec<Value> = states
+            .into_iter()
+            .zip(&plan.selection.aggregates)
+            .map(|(state, aggregate)| state.result(aggregate))
+            .collect();
         let first = self.first.take();
         let nothing = RowView { key: &[], statics: None, row: None, now_s: 0 };
         let mut values = Vec::with_capacity(plan.selection.columns.len());

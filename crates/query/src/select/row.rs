@@ -137,7 +137,10 @@ pub fn evaluate(
             let (Some(value), Some(key)) = (inner(of)?, value_of(key, ctx)?) else { return Ok(None) };
             let entries = entries(ty, &value)?;
             let key_type = key_type(ty);
-            Ok(entries.into_iter().find(|(known, _)| key_type.compare(known, &key).is_eq()).map(|(_, value)| value))
+            Ok(entries
+                .into_iter()
+                .find(|(known, _)| key_type.compare(known, &key).is_eq())
+                .map(|(_, value)| value))
         }
         Selector::Slice { inner: of, ty, from, to } => {
             let Some(value) = inner(of)? else { return Ok(None) };
@@ -153,8 +156,12 @@ pub fn evaluate(
                 return Ok(None);
             }
             let is_map = matches!(ty, CqlType::Map { .. });
-            let parts: Vec<Bytes> =
-                kept.iter().flat_map(|(key, value)| if is_map { vec![key.clone(), value.clone()] } else { vec![key.clone()] }).collect();
+            let parts: Vec<Bytes> = kept
+                .iter()
+                .flat_map(
+                    |(key, value)| if is_map { vec![key.clone(), value.clone()] } else { vec![key.clone()] },
+                )
+                .collect();
             Ok(Some(collection::pack(kept.len(), &parts).into()))
         }
         Selector::Composite { ty, parts } => {
@@ -241,12 +248,19 @@ fn cell_metadata(
             };
             if let Some(path) = path {
                 let key_type = key_type(ty);
-                let is_it = |known: &Bytes| if field.is_some() { *known == path } else { key_type.compare(known, &path).is_eq() };
+                let is_it = |known: &Bytes| {
+                    if field.is_some() { *known == path } else { key_type.compare(known, &path).is_eq() }
+                };
                 return Ok(cells.iter().find(|(known, _)| is_it(known)).and_then(|(_, cell)| of_cell(cell)));
             }
-            let live: Vec<&Cell> = cells.iter().map(|(_, cell)| cell).filter(|cell| cell.is_live(view.now_s)).collect();
+            let live: Vec<&Cell> =
+                cells.iter().map(|(_, cell)| cell).filter(|cell| cell.is_live(view.now_s)).collect();
             if kind == CellMetadata::MaxWriteTime {
-                return Ok(live.iter().map(|cell| cell.timestamp_us).max().map(|us| us.to_be_bytes().to_vec().into()));
+                return Ok(live
+                    .iter()
+                    .map(|cell| cell.timestamp_us)
+                    .max()
+                    .map(|us| us.to_be_bytes().to_vec().into()));
             }
             if live.is_empty() {
                 return Ok(None);
@@ -271,7 +285,9 @@ fn cell_metadata(
 pub fn has_aggregate(selector: &Selector) -> bool {
     match selector {
         Selector::Aggregate(_) => true,
-        Selector::Call { arguments: parts, .. } | Selector::Composite { parts, .. } => parts.iter().any(has_aggregate),
+        Selector::Call { arguments: parts, .. } | Selector::Composite { parts, .. } => {
+            parts.iter().any(has_aggregate)
+        }
         Selector::Field { inner, .. } | Selector::Element { inner, .. } | Selector::Slice { inner, .. } => {
             has_aggregate(inner)
         }
@@ -291,7 +307,9 @@ pub fn test(
         let CqlType::Map { key: key_type, value: value_type, .. } = ty else { return Ok(false) };
         let entries = entries(ty, &Bytes::copy_from_slice(value))?;
         let found = entries.iter().find(|(known, _)| key_type.compare(known, key).is_eq());
-        return Ok(found.is_some_and(|(_, found)| wanted.iter().any(|wanted| compare(value_type, found, operator, wanted))));
+        return Ok(found.is_some_and(|(_, found)| {
+            wanted.iter().any(|wanted| compare(value_type, found, operator, wanted))
+        }));
     }
     match operator {
         Operator::Contains => {
@@ -302,7 +320,9 @@ pub fn test(
                 _ => return Ok(false),
             };
             let found = entries(ty, &value)?;
-            Ok(found.iter().any(|(_, part)| wanted.iter().any(|wanted| element.compare(part, wanted).is_eq())))
+            Ok(found
+                .iter()
+                .any(|(_, part)| wanted.iter().any(|wanted| element.compare(part, wanted).is_eq())))
         }
         Operator::ContainsKey => {
             let key_type = key_type(ty);

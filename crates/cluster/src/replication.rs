@@ -66,7 +66,7 @@ impl Strategy {
     /// The replicas of a token, the ring's owner first.
     pub fn replicas<'t>(&self, topology: &'t Topology, token: Token) -> Vec<&'t Node> {
         let mut found: Vec<&Node> = Vec::new();
-        let mut push = |node: &'t Node, found: &mut Vec<&'t Node>| {
+        let push = |node: &'t Node, found: &mut Vec<&'t Node>| {
             if !found.iter().any(|known| known.host_id == node.host_id) {
                 found.push(node);
             }

@@ -11,3 +11,13 @@
 pub mod change;
 pub mod describe;
 pub mod rows;
+
+mod alter_table;
+mod keyspace;
+mod options;
+mod properties;
+mod replication;
+mod resolve;
+mod table;
+mod unsupported;
+mod user_type;

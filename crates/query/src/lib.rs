@@ -5,5 +5,7 @@
 //!
 //! Never here: sockets, clocks, randomness.
 
+pub mod modify;
 pub mod schema;
+pub mod select;
 pub mod system;

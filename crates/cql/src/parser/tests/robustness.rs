@@ -1,0 +1,1 @@
+//! Damaged statements: an error each, never a panic, never a hang.

@@ -116,7 +116,11 @@ impl<'t> Scanner<'t> {
     fn block_comment(&mut self) -> Result<Kind, LexError> {
         match self.text[self.at + 2..].find("*/") {
             Some(inside) => Ok(self.take(2 + inside + 2, Kind::Comment)),
-            None => Err(self.error(self.bytes.len() - self.at, LexProblem::Expecting('*'))),
+            None => {
+                let half_closed = self.text[self.at + 2..].ends_with('*');
+                let wanted = if half_closed { '/' } else { '*' };
+                Err(self.error(self.bytes.len() - self.at, LexProblem::Expecting(wanted)))
+            }
         }
     }
 

@@ -281,6 +281,14 @@ impl Parser<'_> {
             return self.no_viable(2);
         }
         self.decided(2)?;
+        if second == Kind::Functions
+            && !matches!(
+                self.look(3)?,
+                Kind::In | Kind::Eof | Kind::From | Kind::Norecursive | Kind::Of | Kind::To | Kind::Semicolon
+            )
+        {
+            return self.no_viable(3);
+        }
         self.advance()?;
         match first {
             Kind::All => self.all_of(second),

@@ -5,6 +5,11 @@ use super::failure::Parse;
 use crate::ast::{Describe, DescribeTarget, QualifiedName};
 use crate::lexer::Kind;
 
+/// How Cassandra breaks when the name is missing.
+const NO_TYPE: &str = "NullPointerException Cannot invoke \"org.apache.cassandra.cql3.ColumnIdentifier.toString()\" because \"this.utName\" is null";
+const NO_FUNCTION: &str = "NullPointerException Cannot read field \"keyspace\" because \"fn\" is null";
+const NO_AGGREGATE: &str = "NullPointerException Cannot read field \"keyspace\" because \"ag\" is null";
+
 impl Parser<'_> {
     /// Behind DESCRIBE or DESC.
     pub(super) fn describe(&mut self) -> Parse<Describe> {
@@ -21,7 +26,15 @@ impl Parser<'_> {
         if self.is_described_name(first)? {
             return Ok(DescribeTarget::Generic(self.described_name()?));
         }
-        self.decided(1)?;
+        match first {
+            Kind::Cluster
+            | Kind::Keyspaces
+            | Kind::Tables
+            | Kind::Types
+            | Kind::Functions
+            | Kind::Aggregates => self.decided_by_trial()?,
+            _ => self.decided(1)?,
+        }
         match first {
             Kind::Full | Kind::Schema => {
                 let full = self.accept(Kind::Full)?;
@@ -60,9 +73,9 @@ impl Parser<'_> {
             Kind::Aggregates => DescribeTarget::Aggregates,
             Kind::Columnfamily => DescribeTarget::Table(self.table_name()?),
             Kind::Index => DescribeTarget::Index(self.table_name()?),
-            Kind::Type => DescribeTarget::Type(self.user_type_name()?),
-            Kind::Function => DescribeTarget::Function(self.function_name()?),
-            _ => DescribeTarget::Aggregate(self.function_name()?),
+            Kind::Type => DescribeTarget::Type(self.or_broken(NO_TYPE, Parser::user_type_name)?),
+            Kind::Function => DescribeTarget::Function(self.or_broken(NO_FUNCTION, Parser::function_name)?),
+            _ => DescribeTarget::Aggregate(self.or_broken(NO_AGGREGATE, Parser::function_name)?),
         })
     }
 

@@ -151,6 +151,11 @@ impl<'t> Parser<'t> {
         self.touch(ahead + 1)
     }
 
+    /// A choice that tried a whole rule on the next token: Cassandra has read two more behind it.
+    fn decided_by_trial(&mut self) -> Parse<()> {
+        self.decided(2)
+    }
+
     /// Steps over the next token.
     fn advance(&mut self) -> Parse<()> {
         self.touch(2)?;
@@ -198,6 +203,16 @@ impl<'t> Parser<'t> {
     /// The grammar itself refuses what it has read.
     fn refuse<T>(&self, text: impl Into<String>) -> Parse<T> {
         Err(self.failure(self.at, Why::Refused(text.into())))
+    }
+
+    /// A rule whose failure breaks Cassandra's parser, which goes on without the rule's result.
+    fn or_broken<T>(&mut self, how: &'static str, rule: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
+        rule(self).map_err(|mut failure| {
+            if !failure.is_final() {
+                failure.why = Why::Broken(how);
+            }
+            failure
+        })
     }
 
     fn failure(&self, at: usize, why: Why) -> Box<Failure> {

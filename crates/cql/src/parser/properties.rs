@@ -1,16 +1,32 @@
 //! `WITH name = value AND …`
 
+use std::collections::HashSet;
+
 use super::Parser;
 use super::failure::Parse;
 use crate::ast::{Property, PropertyValue, Term};
 use crate::lexer::{Class, Kind};
 
+/// Properties read so far; a name may come once only.
+#[derive(Default)]
+pub(super) struct PropertyList {
+    list: Vec<Property>,
+    names: HashSet<String>,
+}
+
+impl PropertyList {
+    /// In order of appearance.
+    pub(super) fn into_list(self) -> Vec<Property> {
+        self.list
+    }
+}
+
 impl Parser<'_> {
     /// `property AND property …`
     pub(super) fn properties(&mut self) -> Parse<Vec<Property>> {
-        let mut properties = Vec::new();
+        let mut properties = PropertyList::default();
         self.and_separated(|parser| parser.property(&mut properties))?;
-        Ok(properties)
+        Ok(properties.into_list())
     }
 
     /// `[WITH property AND …]`
@@ -21,8 +37,8 @@ impl Parser<'_> {
         }
     }
 
-    /// `name = value` added to those before it; a name may come once only.
-    pub(super) fn property(&mut self, properties: &mut Vec<Property>) -> Parse<()> {
+    /// `name = value`, added to those before it.
+    pub(super) fn property(&mut self, properties: &mut PropertyList) -> Parse<()> {
         if !self.kind().is_name() {
             return self.no_viable(1);
         }
@@ -42,10 +58,10 @@ impl Parser<'_> {
             _ if third.is_constant() => PropertyValue::Text(self.constant()?.text),
             _ => PropertyValue::Text(self.property_word()?),
         };
-        if properties.iter().any(|property| property.name == name) {
+        if !properties.names.insert(name.clone()) {
             return self.refuse(format!("Multiple definitions for property '{name}'"));
         }
-        properties.push(Property { name, value });
+        properties.list.push(Property { name, value });
         Ok(())
     }
 
@@ -60,7 +76,8 @@ impl Parser<'_> {
     /// `{'a': 'b', …}` with constants only.
     pub(super) fn property_map(&mut self) -> Parse<Vec<(String, String)>> {
         let entries = self.map_literal()?;
-        let mut found: Vec<(String, String)> = Vec::new();
+        let mut found = Vec::new();
+        let mut names = HashSet::new();
         for (key, value) in entries {
             let Term::Literal(name) = &key else {
                 let hint = marker_hint(&key);
@@ -70,7 +87,7 @@ impl Parser<'_> {
                 let hint = marker_hint(&value);
                 return self.refuse(format!("Invalid property value: {value} for property: {key}{hint}"));
             };
-            if found.iter().any(|(known, _)| *known == name.text) {
+            if !names.insert(name.text.clone()) {
                 return self.refuse(format!("Multiple definition for property {}", name.text));
             }
             found.push((name.text.clone(), text.text.clone()));

@@ -220,10 +220,11 @@ impl Parser<'_> {
             Kind::Exists => match self.look(2)? {
                 Kind::In | Kind::Contains | Kind::OpenBracket | Kind::Dot => {}
                 next if next.is_comparison() => {}
-                _ => {
+                Kind::Eof | Kind::Semicolon | Kind::Apply | Kind::Insert | Kind::Update | Kind::Delete => {
                     self.advance()?;
                     return Ok(Condition::Exists);
                 }
+                _ => return self.no_viable(2),
             },
             kind if Parser::begins_column(kind) => {}
             _ => return self.no_viable(1),

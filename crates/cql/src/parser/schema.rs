@@ -2,9 +2,10 @@
 
 use super::Parser;
 use super::failure::Parse;
+use super::properties::PropertyList;
 use crate::ast::{
     ClusteringOrder, ColumnDefinition, ColumnMask, CreateIndex, CreateKeyspace, CreateTable, CreateTrigger,
-    CreateType, CreateView, FunctionName, IndexTarget, IndexTargetKind, PrimaryKey, Property, TypeName,
+    CreateType, CreateView, FunctionName, IndexTarget, IndexTargetKind, PrimaryKey, TypeName,
 };
 use crate::lexer::Kind;
 
@@ -39,11 +40,13 @@ impl Parser<'_> {
         }
         self.expect(Kind::Close)?;
         if self.accept(Kind::With)? {
+            let mut properties = PropertyList::default();
             self.and_separated(|parser| {
-                let compact = parser.table_property(&mut table.properties, &mut table.clustering_order)?;
+                let compact = parser.table_property(&mut properties, &mut table.clustering_order)?;
                 table.compact_storage |= compact;
                 Ok(())
             })?;
+            table.properties = properties.into_list();
         }
         Ok(table)
     }
@@ -134,7 +137,7 @@ impl Parser<'_> {
     /// A property, CLUSTERING ORDER or COMPACT STORAGE; whether it was the last.
     fn table_property(
         &mut self,
-        properties: &mut Vec<Property>,
+        properties: &mut PropertyList,
         order: &mut Vec<ClusteringOrder>,
     ) -> Parse<bool> {
         match self.kind() {
@@ -257,7 +260,7 @@ impl Parser<'_> {
         let where_clause = self.optional_where()?;
         let primary_key = self.primary_key()?;
         let mut clustering_order = Vec::new();
-        let mut properties = Vec::new();
+        let mut properties = PropertyList::default();
         if self.accept(Kind::With)? {
             self.and_separated(|parser| {
                 if parser.table_property(&mut properties, &mut clustering_order)? {
@@ -274,7 +277,7 @@ impl Parser<'_> {
             where_clause,
             primary_key,
             clustering_order,
-            properties,
+            properties: properties.into_list(),
         })
     }
 

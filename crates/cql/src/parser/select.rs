@@ -60,7 +60,7 @@ impl Parser<'_> {
     /// `json` and `distinct` may be columns: they are keywords if a selection follows them.
     fn json_or_not(&mut self) -> Parse<(bool, SelectClause)> {
         if self.kind() == Kind::Json {
-            self.decided(1)?;
+            self.decided_by_trial()?;
             let clause = self.attempt(|parser| {
                 parser.advance()?;
                 parser.select_clause()
@@ -76,7 +76,7 @@ impl Parser<'_> {
 
     fn select_clause(&mut self) -> Parse<SelectClause> {
         if self.kind() == Kind::Distinct {
-            self.decided(1)?;
+            self.decided_by_trial()?;
             let selectors = self.attempt(|parser| {
                 parser.advance()?;
                 parser.selectors()

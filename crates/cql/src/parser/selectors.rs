@@ -59,13 +59,14 @@ impl Parser<'_> {
         if !Parser::begins_term(self.kind()) {
             return self.no_viable(1);
         }
-        self.decided(1)?;
         if self.kind() == Kind::Minus {
+            self.decided(1)?;
             return self.nested(|parser| {
                 parser.advance()?;
                 Ok(Selectable::Negation(Box::new(parser.selection_group()?)))
             });
         }
+        self.decided_by_trial()?;
         let bare = self.bare_selection()?;
         // Modifiers belong to it only if all of them can be read and something fitting follows.
         match self.attempt(Parser::modifiers)? {
@@ -151,6 +152,7 @@ impl Parser<'_> {
             Kind::OpenBracket => self.selection_list(),
             Kind::OpenBrace => self.selection_set_or_map(),
             Kind::Open => {
+                self.decided_by_trial()?;
                 let hint = self.attempt(|parser| parser.nested(Parser::selection_type_hint))?;
                 match hint {
                     Some(hint) => Ok(hint),

@@ -189,7 +189,7 @@ impl Parser<'_> {
         self.expect(Kind::Open)?;
         let hint = self.type_name()?;
         self.expect(Kind::Close)?;
-        Ok(Term::TypeHint(hint, Box::new(self.simple_term()?)))
+        Ok(Term::TypeHint(Box::new(hint), Box::new(self.simple_term()?)))
     }
 
     fn marker_ends(next: Kind) -> bool {
@@ -345,6 +345,6 @@ impl Parser<'_> {
             arguments = self.comma_separated(Parser::term)?;
         }
         self.expect(Kind::Close)?;
-        Ok(Term::Function(name, arguments))
+        Ok(Term::Function(Box::new(name), arguments))
     }
 }

@@ -108,12 +108,12 @@ impl Parser<'_> {
             _ => TypeName::List(Box::new(element)),
         };
         self.expect(Kind::Greater)?;
-        if let TypeName::Frozen(inner) = &found {
-            if matches!(**inner, TypeName::Native(_) | TypeName::Custom(_)) {
-                return self.refuse(format!(
-                    "frozen<> is only allowed on collections, tuples, and user-defined types (got {inner})"
-                ));
-            }
+        if let TypeName::Frozen(inner) = &found
+            && matches!(**inner, TypeName::Native(_) | TypeName::Custom(_))
+        {
+            return self.refuse(format!(
+                "frozen<> is only allowed on collections, tuples, and user-defined types (got {inner})"
+            ));
         }
         Ok(found)
     }

@@ -20,8 +20,8 @@ use model::QueryError;
 use runtime::{Runtime, Stream};
 use wire::response::ReplyTo;
 use wire::{
-    Compression, Envelope, Extras, FrameDecoder, FrameEncoder, FrameError, Limits, Opcode, Request, RequestBody,
-    Response, Version,
+    Compression, Envelope, Extras, FrameDecoder, FrameEncoder, FrameError, Limits, Opcode, Request,
+    RequestBody, Response, Version,
 };
 
 use super::budget::{Budget, Share};
@@ -102,6 +102,8 @@ struct Connection<H: RequestHandler> {
     share: Share,
     /// Nothing more is taken on; what is in flight is finished.
     is_closing: bool,
+    /// There may be whole requests in the input: there was no room to execute them.
+    is_stalled: bool,
     /// The client will send nothing more.
     is_input_ended: bool,
     /// When the handshake, or closing, has taken too long.
@@ -129,6 +131,7 @@ impl<H: RequestHandler> Connection<H> {
             written: 0,
             pending: PendingSet::new(),
             is_closing: false,
+            is_stalled: false,
             is_input_ended: false,
             deadline: Some(Box::pin(deadline)),
         }
@@ -157,6 +160,10 @@ impl<H: RequestHandler> Connection<H> {
             }
             if let Some(end) = self.finished() {
                 return Poll::Ready(end);
+            }
+            if std::mem::take(&mut self.is_stalled) && self.has_room() {
+                // The write has made room: go on with what is here already.
+                continue;
             }
             if !self.wants_input() {
                 return Poll::Pending;
@@ -213,7 +220,8 @@ impl<H: RequestHandler> Connection<H> {
     }
 
     fn take_mail(&mut self, cx: &mut Context<'_>) -> Option<End> {
-        let Mail { events, is_behind, stage } = self.subscription.take(cx);
+        let has_room = self.unsent_bytes() < self.shared.limits.unsent_bytes_max;
+        let Mail { events, is_behind, stage } = self.subscription.take(cx, has_room);
         if is_behind || stage == Stage::Aborting {
             return Some(End::Now);
         }
@@ -260,6 +268,7 @@ impl<H: RequestHandler> Connection<H> {
             }
             has_executed = true;
         }
+        self.is_stalled = !self.has_room();
         has_executed
     }
 
@@ -354,7 +363,9 @@ impl<H: RequestHandler> Connection<H> {
         let (handler, replies) = (&self.shared.handler, &mut self.replies);
         let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(session, body, ctx, replies)));
         match handled {
-            Ok(Handled::Written) => debug_assert!(self.replies.len() > start, "the handler has written nothing"),
+            Ok(Handled::Written) => {
+                debug_assert!(self.replies.len() > start, "the handler has written nothing")
+            }
             Ok(Handled::Ready(outcome)) => append_outcome(outcome, &ctx.reply, &mut self.replies),
             Ok(Handled::Pending(future)) => self.pending.insert(ctx.reply, bytes, future),
             Err(panic) => {

@@ -155,13 +155,14 @@ impl Subscription {
         }
     }
 
-    /// Takes out what there is; the task of `cx` is woken when there is more.
-    pub(super) fn take(&self, cx: &mut Context<'_>) -> Mail {
+    /// Takes out what there is, events only if there is room for them; the task of `cx` is woken when
+    /// there is more.
+    pub(super) fn take(&self, cx: &mut Context<'_>, has_room: bool) -> Mail {
         let mut mailbox = self.mailbox.lock();
         if !mailbox.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             mailbox.waker = Some(cx.waker().clone());
         }
-        let events = if mailbox.events.is_empty() { Vec::new() } else { mailbox.events.drain(..).collect() };
+        let events = if has_room { mailbox.events.drain(..).collect() } else { Vec::new() };
         Mail { events, is_behind: mailbox.is_behind, stage: mailbox.stage }
     }
 }

@@ -91,7 +91,7 @@ impl<H: RequestHandler> Acceptor<H> {
     async fn accept(&self, subscription: &Subscription) -> Option<io::Result<Stream>> {
         let mut accept = pin!(self.listener.accept());
         poll_fn(|cx| {
-            if subscription.take(cx).stage > Stage::Open {
+            if subscription.take(cx, false).stage > Stage::Open {
                 return Poll::Ready(None);
             }
             accept.as_mut().poll(cx).map(Some)

@@ -25,7 +25,10 @@ pub(super) fn supported() -> Response {
 }
 
 /// The compression that STARTUP's options ask for.
-pub(super) fn negotiate(version: Version, options: &[(Text, Text)]) -> Result<Option<Compression>, QueryError> {
+pub(super) fn negotiate(
+    version: Version,
+    options: &[(Text, Text)],
+) -> Result<Option<Compression>, QueryError> {
     let option = |name: &str| {
         options.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     };
@@ -84,7 +87,8 @@ mod tests {
         let snappy = "Snappy compression is not supported in protocol V5";
         check(Version::V5, &[cql, ("COMPRESSION", "snappy")], Err(snappy));
         check(Version::V4, &[cql, ("COMPRESSION", "")], Err("Unknown compression algorithm: "));
-        let old = "CQL version 2.0.0 is not supported by the binary protocol (supported version are >= 3.0.0)";
+        let old =
+            "CQL version 2.0.0 is not supported by the binary protocol (supported version are >= 3.0.0)";
         check(Version::V4, &[("CQL_VERSION", "2.0.0")], Err(old));
         for good in ["2.99.0", "3.4.9", "4.0.0", "3.0.0-beta"] {
             check(Version::V4, &[("CQL_VERSION", good)], Ok(None));

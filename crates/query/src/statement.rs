@@ -10,6 +10,7 @@ use cql::bind::select::{Partitions, SelectPlan, bind_select};
 use cql::bind::{Expr, Markers, Receiver, Scope};
 use md5::{Digest, Md5};
 use model::{CqlType, QueryError, Schema};
+use wire::{ColumnSpec, ResultMetadata};
 
 /// A bound statement.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Statement {
     pub markers: Vec<Receiver>,
     /// For each partition key column in order its marker; empty unless all have one.
     pub partition_key_markers: Vec<u16>,
+    /// The columns of its result, if it has rows of a fixed shape: encoded once, copied into each reply.
+    pub result: Option<Arc<ResultMetadata>>,
     /// Number of the schema that it is bound to.
     pub epoch: u64,
 }
@@ -96,6 +99,10 @@ impl Statement {
             StatementKind::Batch(batch) => Bound::Batch(Box::new(bind_batch(&batch, scope, &mut markers)?)),
             other => Bound::Other(Box::new(other)),
         };
+        let result = match &bound {
+            Bound::Select(plan, _) => Some(Arc::new(metadata(&plan.table.keyspace, &plan.table.name, plan.result_columns()))),
+            _ => None,
+        };
         let mut hash = Md5::new();
         if let (true, Some(keyspace)) = (is_unqualified, keyspace) {
             hash.update(keyspace.as_bytes());
@@ -109,18 +116,9 @@ impl Statement {
             bound,
             markers: markers.into_receivers()?,
             partition_key_markers,
+            result,
             epoch,
         })
-    }
-
-    /// Keyspace, table, and the columns of the result, if it has rows of a fixed shape.
-    pub fn result(&self) -> Option<(Arc<str>, Arc<str>, Vec<(Arc<str>, CqlType)>)> {
-        match &self.bound {
-            Bound::Select(plan, _) => {
-                Some((plan.table.keyspace.clone(), plan.table.name.clone(), plan.result_columns()))
-            }
-            _ => None,
-        }
     }
 
     /// The tables that it reads or writes.
@@ -133,6 +131,12 @@ impl Statement {
             Bound::Other(_) => Vec::new(),
         }
     }
+}
+
+/// Metadata of these columns of one table.
+pub fn metadata(keyspace: &Arc<str>, table: &Arc<str>, columns: Vec<(Arc<str>, CqlType)>) -> ResultMetadata {
+    let spec = |(name, ty)| ColumnSpec { keyspace: keyspace.clone(), table: table.clone(), name, ty };
+    ResultMetadata::new(columns.into_iter().map(spec).collect())
 }
 
 fn bound_modify(modify: Modify, schema: &Schema, key_markers_out: &mut Vec<u16>) -> Bound {

@@ -1,0 +1,1 @@
+//! Varint and decimal: any size, Java's text and byte forms.

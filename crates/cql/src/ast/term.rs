@@ -25,11 +25,11 @@ pub enum Term {
     /// `(a, b)`, also of one element.
     Tuple(Vec<Term>),
     /// `[ks.]f(a, b)`
-    Function(FunctionName, Vec<Term>),
+    Function(Box<FunctionName>, Vec<Term>),
     /// `CAST(a AS t)`
     Cast(Box<Term>, NativeType),
     /// `(type) a`
-    TypeHint(TypeName, Box<Term>),
+    TypeHint(Box<TypeName>, Box<Term>),
     /// `a + b`
     Arithmetic(ArithmeticOperator, Box<Term>, Box<Term>),
     /// `-a`

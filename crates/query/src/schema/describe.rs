@@ -74,7 +74,11 @@ pub fn describe(statement: &ast::Describe, ctx: &DescribeContext<'_>) -> Result<
             .collect(),
         DescribeTarget::Keyspace { keyspace, only } => {
             let keyspace = keyspace_named(ctx, keyspace.as_deref())?;
-            if *only { vec![keyspace_element(keyspace, true)] } else { keyspace_with_contents(keyspace, internals) }
+            if *only {
+                vec![keyspace_element(keyspace, true)]
+            } else {
+                keyspace_with_contents(keyspace, internals)
+            }
         }
         DescribeTarget::Table(name) => {
             let keyspace = keyspace_named(ctx, name.keyspace.as_deref())?;
@@ -103,7 +107,11 @@ fn not_found(text: String) -> QueryError {
     QueryError::Invalid(text)
 }
 
-fn nothing(ctx: &DescribeContext<'_>, name: &QualifiedName, kind: &str) -> Result<DescribeResult, QueryError> {
+fn nothing(
+    ctx: &DescribeContext<'_>,
+    name: &QualifiedName,
+    kind: &str,
+) -> Result<DescribeResult, QueryError> {
     let keyspace = keyspace_named(ctx, name.keyspace.as_deref())?;
     Err(not_found(format!("{kind} '{}' not found in '{}'", name.name, keyspace.name)))
 }
@@ -173,7 +181,8 @@ fn types_in_order(keyspace: &Keyspace) -> Vec<&Arc<UserType>> {
     let mut placed = BTreeSet::new();
     while order.len() < keyspace.types.len() {
         let next = keyspace.types.values().find(|user_type| {
-            !placed.contains(&user_type.name) && uses(keyspace, user_type).all(|used| placed.contains(&used.name))
+            !placed.contains(&user_type.name)
+                && uses(keyspace, user_type).all(|used| placed.contains(&used.name))
         });
         let Some(next) = next else { break };
         placed.insert(&next.name);
@@ -183,9 +192,10 @@ fn types_in_order(keyspace: &Keyspace) -> Vec<&Arc<UserType>> {
 }
 
 fn uses<'a>(keyspace: &'a Keyspace, user_type: &'a UserType) -> impl Iterator<Item = &'a Arc<UserType>> {
-    keyspace.types.values().filter(|other| {
-        user_type.fields.iter().any(|(_, ty)| ty.mentions(&keyspace.name, &other.name))
-    })
+    keyspace
+        .types
+        .values()
+        .filter(|other| user_type.fields.iter().any(|(_, ty)| ty.mentions(&keyspace.name, &other.name)))
 }
 
 /// Tables by name without regard to case; `internals`: with their statements.
@@ -256,7 +266,9 @@ fn cluster(ctx: &DescribeContext<'_>) -> DescribeResult {
         text("Murmur3Partitioner".to_owned()),
         text("DynamicEndpointSnitch".to_owned()),
     ];
-    if ctx.keyspace.is_some_and(|keyspace| !definitions::is_local(keyspace) && !definitions::is_virtual(keyspace))
+    if ctx
+        .keyspace
+        .is_some_and(|keyspace| !definitions::is_local(keyspace) && !definitions::is_virtual(keyspace))
     {
         let replicas = CqlType::list(CqlType::Text, true);
         columns.push(("range_ownership", CqlType::map(CqlType::Text, replicas, false)));

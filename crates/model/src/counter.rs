@@ -60,9 +60,8 @@ fn split(context: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn remote_shard(bytes: &[u8]) -> Shard {
-    let number = |from: usize| {
-        i64::from_be_bytes(bytes[from..from + 8].try_into().expect("a shard has 32 bytes"))
-    };
+    let number =
+        |from: usize| i64::from_be_bytes(bytes[from..from + 8].try_into().expect("a shard has 32 bytes"));
     Shard {
         id: bytes[..16].try_into().expect("a shard has 32 bytes"),
         kind: ShardKind::Remote,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use model::partition::{PartitionIterator, PartitionStream};
 use model::partition::SourceError;
+use model::partition::{PartitionIterator, PartitionStream};
 use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
 use runtime::Runtime;
 

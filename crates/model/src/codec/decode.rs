@@ -84,7 +84,8 @@ impl Input<'_> {
     }
 
     fn signed(&mut self) -> Result<i64, Malformed> {
-        let (value, taken) = read_vint(self.rest()).map_err(|_| Malformed("the bytes end inside a number"))?;
+        let (value, taken) =
+            read_vint(self.rest()).map_err(|_| Malformed("the bytes end inside a number"))?;
         self.at += taken;
         Ok(value)
     }
@@ -159,8 +160,11 @@ impl Input<'_> {
         let mut row = Row::empty(Clustering { values, order });
         if flags & 1 != 0 {
             let timestamp_us = self.signed()?;
-            let (ttl_s, local_deletion_s) =
-                if flags & 2 != 0 { (self.ttl()?, self.deletion_second()?) } else { (NO_TTL, NO_DELETION_TIME) };
+            let (ttl_s, local_deletion_s) = if flags & 2 != 0 {
+                (self.ttl()?, self.deletion_second()?)
+            } else {
+                (NO_TTL, NO_DELETION_TIME)
+            };
             row.liveness = Liveness { timestamp_us, ttl_s, local_deletion_s };
         }
         if flags & 4 != 0 {

@@ -133,7 +133,8 @@ impl Merge {
             unreachable!("the head was a row")
         };
         for source in &mut self.sources[first + 1..] {
-            let same = matches!(&source.head, Some(Unfiltered::Row(head)) if head.clustering == row.clustering);
+            let same =
+                matches!(&source.head, Some(Unfiltered::Row(head)) if head.clustering == row.clustering);
             if same && let Some(Unfiltered::Row(other)) = source.advance(self.reversed)? {
                 row = merge_rows(&self.table, row, other);
             }

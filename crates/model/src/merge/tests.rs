@@ -69,10 +69,18 @@ fn random_slices(prng: &mut Prng) -> Slices {
     places.sort_by_key(|(place, before)| (*place, !*before));
     places.dedup();
     let slices = places.chunks_exact(2);
-    Slices(slices.map(|p| Slice { start: bound(p[0].0, true, p[0].1), end: bound(p[1].0, false, p[1].1) }).collect())
+    Slices(
+        slices
+            .map(|p| Slice { start: bound(p[0].0, true, p[0].1), end: bound(p[1].0, false, p[1].1) })
+            .collect(),
+    )
 }
 
-fn merged(updates: &[PartitionUpdate], slices: &Slices, reversed: bool) -> (crate::PartitionHeader, Vec<Unfiltered>) {
+fn merged(
+    updates: &[PartitionUpdate],
+    slices: &Slices,
+    reversed: bool,
+) -> (crate::PartitionHeader, Vec<Unfiltered>) {
     let sources =
         updates.iter().map(|update| update_stream(key(), update.clone(), slices, reversed)).collect();
     drain(merge_streams(table(), sources, reversed).unwrap())
@@ -163,7 +171,8 @@ fn overlapping_tombstones_hold_the_latest_at_every_place() {
             covering.map(|t| t.deletion).fold(DeletionTime::LIVE, DeletionTime::max)
         };
         for place in 0..10 {
-            for probe in [random::order(place, 0x10), random::order(place, 0x38), random::order(place, 0x70)] {
+            for probe in [random::order(place, 0x10), random::order(place, 0x38), random::order(place, 0x70)]
+            {
                 assert_eq!(at(&list, &probe), at(&all, &probe), "seed {seed} at {place}");
             }
         }
@@ -204,8 +213,7 @@ fn a_source_that_breaks_the_order_is_an_error() {
     };
     update.rows.reverse();
     let rows: Vec<_> = update.rows.into_iter().map(Ok).collect();
-    let header =
-        crate::PartitionHeader { key: key(), deletion: DeletionTime::LIVE, static_row: None };
+    let header = crate::PartitionHeader { key: key(), deletion: DeletionTime::LIVE, static_row: None };
     let source = Sliced::new(header, rows.into_iter(), Vec::new(), false);
     let mut stream = merge_streams(Arc::clone(&table()), vec![Box::new(source)], false).unwrap();
     let failed = std::iter::from_fn(|| stream.next().transpose()).any(|next| next.is_err());

@@ -14,12 +14,8 @@ pub fn merge_updates(table: &Table, a: PartitionUpdate, b: PartitionUpdate) -> P
         (Some(a), Some(b)) => Some(merge_rows(table, a, b)),
         (one, other) => one.or(other),
     };
-    let rows = merge_sorted(
-        a.rows,
-        b.rows,
-        |a, b| a.clustering.cmp(&b.clustering),
-        |a, b| merge_rows(table, a, b),
-    );
+    let rows =
+        merge_sorted(a.rows, b.rows, |a, b| a.clustering.cmp(&b.clustering), |a, b| merge_rows(table, a, b));
     let mut range_tombstones = Vec::with_capacity(a.range_tombstones.len() + b.range_tombstones.len());
     for tombstone in a.range_tombstones.into_iter().chain(b.range_tombstones) {
         insert_tombstone(&mut range_tombstones, tombstone);

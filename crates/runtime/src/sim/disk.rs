@@ -27,6 +27,7 @@ use super::trace::Trace;
 use crate::disk::{Disk, DiskEntry, DiskFile, DiskLock, DiskSpace, Locked, OpenMode};
 pub use faults::{Fault, FaultError, Operation};
 use faults::{Faults, Verdict};
+use file::File;
 use tree::{FileId, Node, Tree};
 
 /// A file larger than this is refused: memory is what the simulation has.
@@ -128,13 +129,19 @@ impl SimDisk {
     }
 
     /// Begins an operation: counts and records it, and says no where a fault does.
-    fn begin(&self, state: &mut State, operation: Operation, path: &Path, detail: u64) -> io::Result<()> {
+    fn begin(
+        &self,
+        state: &mut State,
+        operation: Operation,
+        path: &Path,
+        detail: u64,
+    ) -> Result<(), Verdict> {
         state.operations_count += 1;
         let name = path.to_string_lossy();
         let verdict = state.faults.judge(operation, &name, state.operations_count);
         let path_crc = u64::from(crc32(name.as_bytes()));
         self.trace.record(operation.name(), [path_crc, detail, u64::from(verdict.is_some()), 0]);
-        verdict.map_or(Ok(()), |verdict| Err(verdict.error()))
+        verdict.map_or(Ok(()), Err)
     }
 
     /// A whole operation on names.
@@ -145,7 +152,7 @@ impl SimDisk {
         run: impl FnOnce(&mut Tree) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut state = self.state.lock();
-        self.begin(&mut state, operation, path, 0)?;
+        self.begin(&mut state, operation, path, 0).map_err(Verdict::error)?;
         run(&mut state.tree)
     }
 }
@@ -165,10 +172,14 @@ impl Disk for SimDisk {
         let existing = state.tree.find_file(path);
         let makes = mode == OpenMode::CreateNew || mode == OpenMode::Create && existing.is_err();
         let operation = if makes { Operation::Create } else { Operation::Open };
-        self.begin(&mut state, operation, path, mode as u64)?;
+        self.begin(&mut state, operation, path, mode as u64).map_err(Verdict::error)?;
         let id = match (mode, existing) {
-            (OpenMode::CreateNew, Ok(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (OpenMode::Create | OpenMode::CreateNew, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            (OpenMode::CreateNew, _) if state.tree.find(path).is_ok() => {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            (OpenMode::Create | OpenMode::CreateNew, Err(error))
+                if error.kind() == io::ErrorKind::NotFound =>
+            {
                 state.tree.create_file(path)?
             }
             (_, Err(error)) => return Err(error),
@@ -217,7 +228,7 @@ impl Disk for SimDisk {
 
     fn lock(&self, path: &Path, contents: &[u8]) -> io::Result<Locked> {
         let mut state = self.state.lock();
-        self.begin(&mut state, Operation::Create, path, 0)?;
+        self.begin(&mut state, Operation::Create, path, 0).map_err(Verdict::error)?;
         let id = match state.tree.find(path) {
             Ok(Node::File(id)) => id,
             Ok(Node::Dir(_)) => return Err(io::ErrorKind::IsADirectory.into()),
@@ -270,21 +281,35 @@ struct SimFile {
 }
 
 impl SimFile {
-    fn with<T>(
+    fn with<T>(&self, operation: Operation, detail: u64, run: impl FnOnce(&mut File) -> T) -> io::Result<T> {
+        self.with_or(operation, detail, run, |_, _, _| {})
+    }
+
+    /// Does `run`, or what is left of it when it fails.
+    fn with_or<T>(
         &self,
         operation: Operation,
         detail: u64,
-        run: impl FnOnce(&mut State, FileId) -> io::Result<T>,
+        run: impl FnOnce(&mut File) -> T,
+        fail: impl FnOnce(Verdict, &mut File, &mut Prng),
     ) -> io::Result<T> {
         let mut state = self.disk.state.lock();
         if state.life != self.life {
-            return Err(Verdict::PowerCut.error());
+            return Err(Verdict::NoPower.error());
         }
-        self.disk.begin(&mut state, operation, &self.path, detail)?;
         if !self.writable && operation == Operation::Write {
             return Err(io::Error::from_raw_os_error(rustix::io::Errno::BADF.raw_os_error()));
         }
-        run(&mut state, self.id)
+        let begun = self.disk.begin(&mut state, operation, &self.path, detail);
+        let state = &mut *state;
+        let file = state.tree.file_mut(self.id);
+        match begun {
+            Ok(()) => Ok(run(file)),
+            Err(verdict) => {
+                fail(verdict, file, &mut state.prng);
+                Err(verdict.error())
+            }
+        }
     }
 
     fn check_bytes(bytes: u64) -> io::Result<()> {
@@ -297,61 +322,41 @@ impl SimFile {
 
 impl DiskFile for SimFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.with(Operation::Read, offset, |state, id| Ok(state.tree.file(id).read(buf, offset)))
+        self.with(Operation::Read, offset, |file| file.read(buf, offset))
     }
 
     fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         Self::check_bytes(offset.saturating_add(buf.len() as u64))?;
         let detail = offset << 32 ^ u64::from(crc32(buf));
-        let result = self.with(Operation::Write, detail, |state, id| {
-            state.tree.file_mut(id).write(buf, offset);
-            Ok(())
-        });
-        if result.is_err() && self.writable && !buf.is_empty() {
+        let write = |file: &mut File| file.write(buf, offset);
+        self.with_or(Operation::Write, detail, write, |verdict, file, prng| {
             // A write that fails has written some of it.
-            let mut state = self.disk.state.lock();
-            if state.life == self.life {
-                let count = state.prng.index(buf.len());
-                state.tree.file_mut(self.id).write(&buf[..count], offset);
+            if verdict != Verdict::NoPower && !buf.is_empty() {
+                file.write(&buf[..prng.index(buf.len())], offset);
             }
-        }
-        result
+        })
     }
 
     fn bytes(&self) -> io::Result<u64> {
-        self.with(Operation::Read, 0, |state, id| Ok(state.tree.file(id).bytes()))
+        self.with(Operation::Read, 0, |file| file.bytes())
     }
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {
         Self::check_bytes(bytes)?;
-        self.with(Operation::Write, bytes, |state, id| {
-            state.tree.file_mut(id).set_bytes(bytes);
-            Ok(())
-        })
+        self.with(Operation::Write, bytes, |file| file.set_bytes(bytes))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let result = self.with(Operation::Sync, 0, |state, id| {
-            state.tree.file_mut(id).sync();
-            Ok(())
-        });
-        if result.is_err() {
-            let mut state = self.disk.state.lock();
-            if state.life == self.life {
-                state.tree.file_mut(self.id).fail_sync();
+        self.with_or(Operation::Sync, 0, File::sync, |verdict, file, _| {
+            if matches!(verdict, Verdict::Fault(_)) {
+                file.fail_sync();
             }
-        }
-        result
+        })
     }
 
     fn preallocate(&self, bytes: u64) -> io::Result<()> {
         Self::check_bytes(bytes)?;
-        self.with(Operation::Write, bytes, |state, id| {
-            let file = state.tree.file_mut(id);
-            let longer = file.bytes().max(bytes);
-            file.set_bytes(longer);
-            Ok(())
-        })
+        self.with(Operation::Write, bytes, |file| file.set_bytes(file.bytes().max(bytes)))
     }
 }
 

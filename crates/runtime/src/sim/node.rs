@@ -203,7 +203,7 @@ impl NodeHandle {
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> SimSleep {
-        let due = self.node.world.now() + duration;
+        let due = self.node.world.now().saturating_add(duration);
         SimSleep { world: Arc::clone(&self.node.world), due, timer: None }
     }
 

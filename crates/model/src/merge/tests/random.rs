@@ -92,11 +92,19 @@ fn deletion(prng: &mut Prng, probability: f64) -> DeletionTime {
 pub(crate) fn tombstone(prng: &mut Prng) -> RangeTombstone {
     loop {
         let start = match prng.chance(0.1) {
-            true => Bound { kind: BoundKind::InclusiveStart, values: Vec::new(), order: Bytes::from_static(&[0x20]) },
+            true => Bound {
+                kind: BoundKind::InclusiveStart,
+                values: Vec::new(),
+                order: Bytes::from_static(&[0x20]),
+            },
             false => bound(prng.below(9) as u8, true, prng.chance(0.5)),
         };
         let end = match prng.chance(0.1) {
-            true => Bound { kind: BoundKind::InclusiveEnd, values: Vec::new(), order: Bytes::from_static(&[0x60]) },
+            true => Bound {
+                kind: BoundKind::InclusiveEnd,
+                values: Vec::new(),
+                order: Bytes::from_static(&[0x60]),
+            },
             false => bound(prng.below(9) as u8, false, prng.chance(0.5)),
         };
         if start.order < end.order {
@@ -171,7 +179,9 @@ fn row(prng: &mut Prng, clustering: Clustering, ids: &[u32], shape: Shape) -> Ro
         row.deletion = deletion(prng, 0.15);
         row.liveness = match prng.below(6) {
             0 => Liveness { timestamp_us: timestamp(prng), ttl_s: 5, local_deletion_s: second(prng) },
-            1 => Liveness { timestamp_us: timestamp(prng), ttl_s: EXPIRED_TTL, local_deletion_s: second(prng) },
+            1 => {
+                Liveness { timestamp_us: timestamp(prng), ttl_s: EXPIRED_TTL, local_deletion_s: second(prng) }
+            }
             2 | 3 => Liveness { timestamp_us: timestamp(prng), ..Liveness::NONE },
             _ => Liveness::NONE,
         };

@@ -79,7 +79,10 @@ impl Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Fault(FaultError),
-    PowerCut,
+    /// The first operation without power: part of it may still have been done.
+    PowerFails,
+    /// One after that.
+    NoPower,
 }
 
 impl Verdict {
@@ -87,7 +90,7 @@ impl Verdict {
         match self {
             Verdict::Fault(FaultError::Device) => errno(rustix::io::Errno::IO),
             Verdict::Fault(FaultError::NoSpace) => errno(rustix::io::Errno::NOSPC),
-            Verdict::PowerCut => io::Error::other("the simulated machine has no power"),
+            Verdict::PowerFails | Verdict::NoPower => io::Error::other("the simulated machine has no power"),
         }
     }
 }
@@ -119,10 +122,12 @@ impl Faults {
         self.power_cut_at = None;
     }
 
-    /// Whether operation `number`, the first being 1, fails.
+    /// Whether operation `number`, the first being 1, fails, and how.
     pub(super) fn judge(&mut self, operation: Operation, path: &str, number: u64) -> Option<Verdict> {
-        if self.power_cut_at.is_some_and(|at| number > at) {
-            return Some(Verdict::PowerCut);
+        match self.power_cut_at {
+            Some(at) if number == at + 1 => return Some(Verdict::PowerFails),
+            Some(at) if number > at => return Some(Verdict::NoPower),
+            _ => {}
         }
         let matches = |fault: &&mut Fault| {
             fault.operation.is_none_or(|wanted| wanted == operation) && path.contains(&fault.path_contains)

@@ -135,9 +135,12 @@ impl Tree {
 
     pub(super) fn create_dir_all(&mut self, path: &Path) -> io::Result<()> {
         let mut dir = ROOT;
-        for name in names(path)? {
+        let names = names(path)?;
+        let last = names.len().saturating_sub(1);
+        for (index, name) in names.into_iter().enumerate() {
             dir = match self.child(dir, &name) {
                 Some(Node::Dir(child)) => child,
+                Some(Node::File(_)) if index == last => return Err(io::ErrorKind::AlreadyExists.into()),
                 Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
                 None => {
                     let id = DirId(self.next_id());
@@ -151,21 +154,29 @@ impl Tree {
     }
 
     pub(super) fn hard_link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let Node::File(id) = self.find(from)? else { return Err(io::ErrorKind::PermissionDenied.into()) };
+        let node = self.find(from)?;
         let place = self.place(to)?;
         if self.at(&place).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        let Node::File(id) = node else { return Err(io::ErrorKind::PermissionDenied.into()) };
         self.change(Change { removed: vec![], added: vec![(place, Node::File(id))] });
         Ok(())
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let node = self.find(from)?;
         let (source, target) = (self.place(from)?, self.place(to)?);
-        if names(to)?.starts_with(&names(from)?) {
-            let same = source == target;
-            return if same { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) };
+        let node = self.at(&source).ok_or(io::ErrorKind::NotFound)?;
+        let (from, to) = (names(from)?, names(to)?);
+        if self.at(&target) == Some(node) {
+            // Two names of one file: nothing happens, as POSIX has it.
+            return Ok(());
+        }
+        if to.starts_with(&from) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if from.starts_with(&to) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
         let mut removed = vec![(source, node)];
         match (node, self.at(&target)) {
@@ -233,15 +244,19 @@ impl Tree {
         }
     }
 
-    /// Makes the changes in the directory last, and the earlier ones of the same files elsewhere.
+    /// Makes the changes in the directory last, and those that went before them for the same files or names.
     pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         let dir = self.find_dir(path)?;
         let mut nodes = BTreeSet::new();
+        let mut places = BTreeSet::new();
         let mut lasting = vec![false; self.pending.len()];
         for (index, change) in self.pending.iter().enumerate().rev() {
-            if change.dirs().any(|one| one == dir) || change.nodes().any(|node| nodes.contains(&node)) {
+            let is_earlier = change.nodes().any(|node| nodes.contains(&node))
+                || change.places().any(|place| places.contains(place));
+            if is_earlier || change.dirs().any(|one| one == dir) {
                 lasting[index] = true;
                 nodes.extend(change.nodes());
+                places.extend(change.places().cloned());
             }
         }
         let pending = std::mem::take(&mut self.pending);

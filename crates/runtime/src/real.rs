@@ -1,0 +1,155 @@
+//! The real side: one OS thread per shard, each with a tokio runtime of its own, and pools for work that blocks.
+//!
+//! Read in order: [`RealRuntime`], [`shard`], [`pool`], [`net`], [`disk`].
+//!
+//! Never here: work stealing; a task ends on the thread where it began.
+#![expect(clippy::disallowed_methods, reason = "this is the door the ban points at")]
+
+mod shard;
+
+mod pool;
+
+mod net;
+
+mod disk;
+
+mod clock;
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::handle::MakeFuture;
+use crate::{Clock, Disk, Random, Runtime, Signal};
+
+pub use disk::RealDisk;
+pub(crate) use net::{RealListener, RealReadHalf, RealWriteHalf, attach, connect, detach, listen};
+use pool::Pool;
+pub(crate) use shard::{current_shard, spawn_local};
+
+/// How many threads at most wait for the disk at once.
+const BLOCKING_THREADS_MAX: usize = 32;
+/// How much the background pool yields to everything else, as `nice` counts.
+const BACKGROUND_NICENESS: i32 = 10;
+
+/// What a real [`Runtime`] handle points at.
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) blocking: Pool,
+    pub(crate) background: Pool,
+    shards: Vec<shard::Mailbox>,
+}
+
+impl Shared {
+    pub(crate) fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    pub(crate) fn spawn_on(&self, shard: usize, make: MakeFuture) {
+        self.shards[shard].send(make);
+    }
+}
+
+/// The process's runtime: owns the shard threads; dropping it stops them.
+pub struct RealRuntime {
+    shared: Arc<Shared>,
+    threads: Vec<shard::Thread>,
+}
+
+impl RealRuntime {
+    /// Starts `shards` threads. Fails when the system refuses threads or descriptors.
+    pub fn start(shards: usize) -> io::Result<RealRuntime> {
+        assert!(shards > 0, "a node has at least one shard");
+        let mut mailboxes = Vec::with_capacity(shards);
+        let mut threads = Vec::with_capacity(shards);
+        for index in 0..shards {
+            let (mailbox, thread) = shard::start(index)?;
+            mailboxes.push(mailbox);
+            threads.push(thread);
+        }
+        let shared = Arc::new(Shared {
+            clock: Arc::new(clock::RealClock::start()),
+            random: Arc::new(clock::RealRandom),
+            disk: Arc::new(RealDisk),
+            blocking: Pool::new("blocking", BLOCKING_THREADS_MAX, None),
+            background: Pool::new("background", shards, Some(BACKGROUND_NICENESS)),
+            shards: mailboxes,
+        });
+        Ok(RealRuntime { shared, threads })
+    }
+
+    /// The handle for all that runs here.
+    pub fn runtime(&self) -> Runtime {
+        Runtime::real(Arc::clone(&self.shared))
+    }
+
+    /// Runs what `main` makes on shard 0 and waits for it; a panic in it goes on here.
+    pub fn block_on<F, Fut, T>(&self, main: F) -> T
+    where
+        F: FnOnce(Runtime) -> Fut + Send + 'static,
+        Fut: Future<Output = T> + 'static,
+        T: Send + 'static,
+    {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let runtime = self.runtime();
+        self.shared.spawn_on(
+            0,
+            Box::new(move || {
+                Box::pin(async move {
+                    let outcome = shard::catch(main(runtime)).await;
+                    // The receiver waits below for as long as this thread lives.
+                    let _waiting = sender.send(outcome);
+                })
+            }),
+        );
+        match receiver.recv() {
+            Ok(Ok(output)) => output,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => panic!("shard 0 ended before main did"),
+        }
+    }
+}
+
+impl Drop for RealRuntime {
+    fn drop(&mut self) {
+        for thread in &mut self.threads {
+            thread.stop();
+        }
+        for thread in &mut self.threads {
+            thread.join();
+        }
+        self.shared.blocking.stop();
+        self.shared.background.stop();
+    }
+}
+
+/// The number of shards when nobody says: the cores this process may use (affinity and cgroup respected).
+pub fn default_shard_count() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get())
+}
+
+/// The number of this process.
+pub fn process_id() -> u32 {
+    std::process::id()
+}
+
+pub(crate) fn sleep(duration: Duration) -> Pin<Box<tokio::time::Sleep>> {
+    Box::pin(tokio::time::sleep(duration))
+}
+
+pub(crate) async fn termination() -> io::Result<Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    std::future::poll_fn(|cx| {
+        if terminate.poll_recv(cx).is_ready() {
+            return std::task::Poll::Ready(Ok(Signal::Terminate));
+        }
+        interrupt.poll_recv(cx).map(|_| Ok(Signal::Interrupt))
+    })
+    .await
+}

@@ -1,0 +1,104 @@
+//! One shard's thread: a tokio runtime for that thread alone, fed with futures to start through a mailbox.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::handle::MakeFuture;
+
+thread_local! {
+    static CURRENT_SHARD: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Where others leave futures for a shard. Unbounded: it holds what is to be started, and those who
+/// start something are themselves counted.
+pub(super) struct Mailbox(mpsc::UnboundedSender<MakeFuture>);
+
+impl Mailbox {
+    pub(super) fn send(&self, make: MakeFuture) {
+        // A shard that has stopped starts nothing more; its futures would have been dropped too.
+        let _stopped = self.0.send(make);
+    }
+}
+
+/// The owner's side of a shard thread.
+pub(super) struct Thread {
+    stop: Option<oneshot::Sender<()>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    /// Asks the thread to end; what runs on it is dropped at its next await.
+    pub(super) fn stop(&mut self) {
+        self.stop = None;
+    }
+
+    pub(super) fn join(&mut self) {
+        let Some(handle) = self.handle.take() else { return };
+        if handle.thread().id() != std::thread::current().id() {
+            // Panics of tasks were reported when they happened.
+            let _reported = handle.join();
+        }
+    }
+}
+
+pub(super) fn start(index: usize) -> io::Result<(Mailbox, Thread)> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let (stop, stopped) = oneshot::channel();
+    let (started, start) = std::sync::mpsc::sync_channel(1);
+    let body = move || {
+        CURRENT_SHARD.set(Some(index));
+        let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(started.send(Err(error))),
+        };
+        drop(started.send(Ok(())));
+        run(&runtime, receiver, stopped);
+    };
+    let handle = std::thread::Builder::new().name(format!("shard-{index}")).spawn(body)?;
+    start.recv().unwrap_or_else(|_| Err(io::Error::other("a shard thread died while it started")))?;
+    Ok((Mailbox(sender), Thread { stop: Some(stop), handle: Some(handle) }))
+}
+
+fn run(runtime: &LocalRuntime, mut mailbox: mpsc::UnboundedReceiver<MakeFuture>, stopped: oneshot::Receiver<()>) {
+    runtime.block_on(async move {
+        let mut stopped = pin!(stopped);
+        poll_fn(|cx| {
+            if stopped.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            while let Poll::Ready(Some(make)) = mailbox.poll_recv(cx) {
+                // `make` runs inside the task, so that a panic in it ends that task and not the shard.
+                tokio::task::spawn_local(async move { make().await });
+            }
+            Poll::Pending
+        })
+        .await;
+    });
+}
+
+pub(crate) fn current_shard() -> Option<usize> {
+    CURRENT_SHARD.get()
+}
+
+pub(crate) fn spawn_local(future: impl Future<Output = ()> + 'static) {
+    tokio::task::spawn_local(future);
+}
+
+/// Runs `future`; a panic in it is returned.
+pub(super) async fn catch<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}

@@ -279,3 +279,13 @@ fn job<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Work, J
     });
     (work, Job { result: Some(result) })
 }
+
+/// Runs `future`; a panic in it is returned.
+pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}

@@ -5,6 +5,9 @@
 //! virtual time, a disk with fsync semantics and a network in memory, every choice drawn from a seed).
 //! Code above cannot tell which one it has; one test suite runs on both.
 //!
+//! What keeps code above deterministic: everything from a [`Runtime`]; `tokio::sync` is welcome, `tokio::time`,
+//! `net`, `task` and `fs` are not; `select!` only with `biased;`; no order taken from a randomly seeded hash map.
+//!
 //! Read in order: [`Runtime`] (what callers hold), [`Clock`], [`Random`], [`Disk`], [`net`], then
 //! [`real::RealRuntime`] and [`sim::SimRuntime`] (who starts it).
 //!

@@ -100,7 +100,7 @@ impl RealRuntime {
             0,
             Box::new(move || {
                 Box::pin(async move {
-                    let outcome = shard::catch(main(runtime)).await;
+                    let outcome = crate::handle::catch(main(runtime)).await;
                     // The receiver waits below for as long as this thread lives.
                     let _waiting = sender.send(outcome);
                 })

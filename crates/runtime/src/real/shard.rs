@@ -1,10 +1,8 @@
 //! One shard's thread: a tokio runtime for that thread alone, fed with futures to start through a mailbox.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 use std::thread::JoinHandle;
@@ -91,14 +89,4 @@ pub(crate) fn current_shard() -> Option<usize> {
 
 pub(crate) fn spawn_local(future: impl Future<Output = ()> + 'static) {
     tokio::task::spawn_local(future);
-}
-
-/// Runs `future`; a panic in it is returned.
-pub(super) async fn catch<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
 }

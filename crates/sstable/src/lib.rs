@@ -14,6 +14,15 @@ pub mod descriptor;
 pub mod error;
 pub mod metadata;
 
+mod chunk;
+mod cursor;
+mod filter;
+mod partitions;
+mod row;
+mod rows;
+mod statistics;
+mod trie;
+
 pub mod reader;
 pub mod writer;
 

@@ -3,6 +3,8 @@
 //! Read in order: [`ast`] (what a statement is), [`parse`] (how text becomes one).
 
 pub mod ast;
+pub mod bind;
+pub mod describe;
 mod error;
 mod lexer;
 mod parser;

@@ -24,9 +24,13 @@ pub mod merge;
 
 pub mod codec;
 
+pub mod bound;
+pub mod counter;
+
 pub mod error;
 pub mod read;
 
+pub use bound::BoundValue;
 pub use error::QueryError;
 pub use key::{Bound, BoundKind, Clustering, PartitionKey};
 pub use partition::{Marker, Mutation, PartitionHeader, PartitionUpdate, RangeTombstone, Unfiltered};

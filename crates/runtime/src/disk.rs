@@ -58,7 +58,10 @@ pub trait Disk: Send + Sync {
         let file = self.open(path, OpenMode::Read)?;
         let bytes = file.bytes()?;
         if bytes > READ_ALL_BYTES_MAX {
-            return Err(io::Error::other(format!("{} has {bytes} bytes, too many to read at once", path.display())));
+            return Err(io::Error::other(format!(
+                "{} has {bytes} bytes, too many to read at once",
+                path.display()
+            )));
         }
         let mut contents = vec![0; bytes as usize];
         file.read_exact_at(&mut contents, 0)?;
@@ -96,7 +99,10 @@ pub trait DiskFile: Send + Sync {
         while !buf.is_empty() {
             let count = self.read_at(buf, offset)?;
             if count == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "file ends before the bytes asked for"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "file ends before the bytes asked for",
+                ));
             }
             buf = &mut buf[count..];
             offset += count as u64;

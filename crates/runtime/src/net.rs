@@ -211,7 +211,11 @@ impl WriteHalf {
     }
 
     /// As [`WriteHalf::poll_write`], of several pieces in one system call.
-    pub fn poll_write_vectored(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.0 {
             WriteKind::Real(half) => half.poll_write_vectored(cx, pieces),
             WriteKind::Sim(half) => {

@@ -153,3 +153,6 @@ pub(crate) async fn termination() -> io::Result<Signal> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

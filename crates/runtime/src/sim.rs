@@ -103,7 +103,7 @@ impl SimRuntime {
     /// next call. Panics when nothing can run any more, or a limit is passed.
     pub fn block_on<F, Fut, T>(&self, main: F) -> T
     where
-        F: FnOnce(Runtime) -> Fut,
+        F: FnOnce(Runtime) -> Fut + 'static,
         Fut: Future<Output = T> + 'static,
         T: 'static,
     {
@@ -113,15 +113,19 @@ impl SimRuntime {
     /// As [`SimRuntime::block_on`], on shard 0 of `node`. Panics as well when the node is killed meanwhile.
     pub fn block_on_node<F, Fut, T>(&self, node: &SimNode, main: F) -> T
     where
-        F: FnOnce(Runtime) -> Fut,
+        F: FnOnce(Runtime) -> Fut + 'static,
         Fut: Future<Output = T> + 'static,
         T: 'static,
     {
         let output = Rc::new(std::cell::RefCell::new(None));
         let slot = Rc::clone(&output);
         let runtime = node.runtime();
-        let future = main(runtime.clone());
-        self.executor.spawn(node.0.owner(), 0, Box::pin(async move { *slot.borrow_mut() = Some(future.await) }));
+        let main = async move {
+            // Called on the shard, as the real side does.
+            let future = main(runtime);
+            *slot.borrow_mut() = Some(future.await);
+        };
+        self.executor.spawn(node.0.owner(), 0, Box::pin(main));
         match self.executor.run(&|| output.borrow().is_some(), None) {
             Stop::Done => output.take().expect("the run stops when the output is there"),
             Stop::Idle | Stop::TimeUp => panic!(

@@ -33,7 +33,7 @@ fn on_sim<Fut: Future<Output = ()> + 'static>(case: fn(Runtime, PathBuf) -> Fut)
         let sim = SimRuntime::with_shards(seed, 2);
         let dir = PathBuf::from("/data");
         sim.disk().create_dir_all(&dir).expect("a directory is made");
-        sim.block_on(|runtime| case(runtime, dir));
+        sim.block_on(move |runtime| case(runtime, dir));
     }
 }
 

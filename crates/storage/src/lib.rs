@@ -1,1 +1,21 @@
 //! The storage engine of one node: shards with commit log, memtables, SSTables.
+//!
+//! A write comes in as a [`model::Mutation`], goes to the commit log of the shard that owns its token, then
+//! to that shard's memtable; a flush turns a memtable into an SSTable; a read merges all of them.
+//!
+//! Read in order: [`Engine`] (what callers use), [`commitlog`] (what makes a write last), [`memtable`],
+//! [`table`] (what a shard holds of one table), [`flush`], [`read`].
+//!
+//! Never here: other nodes, CQL, consistency levels. What is old enough to be purged is compaction's.
+
+pub mod options;
+pub use options::{EngineOptions, SyncMode};
+
+pub mod error;
+pub use error::{OpenError, ReadError, WriteError};
+
+mod engine;
+pub use engine::{Engine, EngineStats, FlushTarget, PartitionLock, TableStats};
+
+mod commitlog;
+pub use commitlog::{Commit, Synced};

@@ -2,11 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
 
 use crate::disk::{Disk, DiskEntry, DiskFile, DiskLock, DiskSpace, Locked, OpenMode};
 
@@ -78,7 +78,8 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-        File::open(dir)?.sync_all()
+        let only_dir = OFlags::DIRECTORY.bits() as i32;
+        OpenOptions::new().read(true).custom_flags(only_dir).open(dir)?.sync_all()
     }
 
     fn lock(&self, path: &Path, contents: &[u8]) -> io::Result<Locked> {

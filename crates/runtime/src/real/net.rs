@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -66,6 +66,8 @@ pub(crate) fn attach(stream: std::net::TcpStream) -> io::Result<Stream> {
 
 fn wrap(stream: TcpStream, local: SocketAddr, peer: SocketAddr) -> io::Result<Stream> {
     stream.set_nodelay(true)?;
+    // A peer that vanished without a word is noticed in the end.
+    SockRef::from(&stream).set_keepalive(true)?;
     Ok(split(stream, local, peer))
 }
 
@@ -88,7 +90,11 @@ impl RealReadHalf {
         pin!(self.half.read_buf(buf)).poll(cx)
     }
 
-    pub(crate) fn poll_read_slice(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read_slice(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(bytes);
         Pin::new(&mut self.half).poll_read(cx, &mut buf).map_ok(|()| buf.filled().len())
     }

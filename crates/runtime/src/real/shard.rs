@@ -66,7 +66,11 @@ pub(super) fn start(index: usize) -> io::Result<(Mailbox, Thread)> {
     Ok((Mailbox(sender), Thread { stop: Some(stop), handle: Some(handle) }))
 }
 
-fn run(runtime: &LocalRuntime, mut mailbox: mpsc::UnboundedReceiver<MakeFuture>, stopped: oneshot::Receiver<()>) {
+fn run(
+    runtime: &LocalRuntime,
+    mut mailbox: mpsc::UnboundedReceiver<MakeFuture>,
+    stopped: oneshot::Receiver<()>,
+) {
     runtime.block_on(async move {
         let mut stopped = pin!(stopped);
         poll_fn(|cx| {

@@ -177,7 +177,9 @@ impl Disk for SimDisk {
             (OpenMode::CreateNew, _) if state.tree.find(path).is_ok() => {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            (OpenMode::Create | OpenMode::CreateNew, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            (OpenMode::Create | OpenMode::CreateNew, Err(error))
+                if error.kind() == io::ErrorKind::NotFound =>
+            {
                 state.tree.create_file(path)?
             }
             (_, Err(error)) => return Err(error),

@@ -132,7 +132,11 @@ impl Executor {
 
     fn poll(&self, id: TaskId) {
         let taken = self.tasks.borrow_mut().get_mut(&id).map(|task| {
-            (task.future.take().expect("a task is not polled inside its own poll"), task.waker.clone(), task.shard)
+            (
+                task.future.take().expect("a task is not polled inside its own poll"),
+                task.waker.clone(),
+                task.shard,
+            )
         });
         // Woken after its end: nothing to do.
         let Some((mut future, waker, shard)) = taken else { return };

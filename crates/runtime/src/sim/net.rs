@@ -131,7 +131,10 @@ pub(super) fn connect(world: &Arc<World>, ip: IpAddr, addr: SocketAddr) -> io::R
 
 fn stream(world: &Arc<World>, connection: &Arc<Connection>, end: usize) -> Stream {
     let half = || Half { world: Arc::clone(world), connection: Arc::clone(connection), end };
-    Stream { read: ReadHalf(ReadKind::Sim(SimReadHalf(half()))), write: WriteHalf(WriteKind::Sim(SimWriteHalf(half()))) }
+    Stream {
+        read: ReadHalf(ReadKind::Sim(SimReadHalf(half()))),
+        write: WriteHalf(WriteKind::Sim(SimWriteHalf(half()))),
+    }
 }
 
 pub(super) fn are_parted(world: &World, a: IpAddr, b: IpAddr) -> bool {
@@ -182,7 +185,9 @@ impl SimListener {
             if let Some(stream) = state.waiting.pop_front() {
                 return Poll::Ready(Ok(stream));
             }
-            state.wakers.push(cx.waker().clone());
+            if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                state.wakers.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await
@@ -285,7 +290,11 @@ impl SimReadHalf {
         self.poll_take(cx, room, |bytes| buf.extend(bytes))
     }
 
-    pub(crate) fn poll_read_slice(&mut self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read_slice(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let room = out.len();
         self.poll_take(cx, room, |bytes| out.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte))
     }
@@ -344,7 +353,10 @@ impl SimWriteHalf {
         self.0.outgoing().lock().on_the_way_bytes += count;
         let port = self.0.connection.ends[0].port();
         let crc = stdx::crc::crc32(&packet);
-        self.0.world.trace().record("packet", [u64::from(port), self.0.end as u64, count as u64, u64::from(crc)]);
+        self.0
+            .world
+            .trace()
+            .record("packet", [u64::from(port), self.0.end as u64, count as u64, u64::from(crc)]);
         self.0.send(move |pipe| {
             pipe.on_the_way_bytes -= packet.len();
             pipe.arrived.extend(packet);

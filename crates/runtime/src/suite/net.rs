@@ -74,7 +74,7 @@ pub(super) async fn more_than_the_buffers_hold_arrives(runtime: Runtime, _: Path
     });
     let stream = runtime.connect(addr).await.unwrap();
     let (_read, mut write) = stream.into_split();
-    let sent: Vec<u8> = (0..BYTES).map(|index| (index * 31 >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..BYTES).map(|index| (index * 31 / 8) as u8).collect();
     write.write_all(&sent).await.unwrap();
     drop(write);
     assert!(finished.await.unwrap() == sent, "what arrived is what was sent");

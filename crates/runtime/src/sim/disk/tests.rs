@@ -174,7 +174,8 @@ fn replace_with_power_loss(seed: u64, replace: fn(&SimDisk) -> io::Result<()>) -
 fn write_all_synced_leaves_the_old_or_the_new_at_every_crash() {
     let mut found = BTreeSet::new();
     for seed in 0..SEEDS {
-        found.append(&mut replace_with_power_loss(seed, |disk| disk.write_all_synced(&path("a"), &[2; 2000])));
+        found
+            .append(&mut replace_with_power_loss(seed, |disk| disk.write_all_synced(&path("a"), &[2; 2000])));
     }
     assert_eq!(found, BTreeSet::from([vec![1; 2000], vec![2; 2000]]));
 }
@@ -240,7 +241,8 @@ fn step(prng: &mut Prng, disk: &dyn Disk, root: &Path) -> String {
     let place = prng.below(2000);
     let count = prng.index(1500);
     let byte = prng.next_u64() as u8;
-    let outcome = match prng.below(12) {
+    let operation = prng.below(12);
+    let outcome = match operation {
         0 => disk.rename(&one, &two),
         1 => disk.remove_file(&one),
         2 => disk.remove_dir_all(&one),
@@ -249,13 +251,19 @@ fn step(prng: &mut Prng, disk: &dyn Disk, root: &Path) -> String {
         6 => disk.sync_dir(&one),
         7 => disk.write_all_synced(&one, &vec![byte; count]),
         8 => disk.open(&one, OpenMode::Create).map(drop),
-        9 => disk.open(&one, OpenMode::CreateNew).and_then(|file| file.write_all_at(&vec![byte; count], place)),
+        9 => {
+            disk.open(&one, OpenMode::CreateNew).and_then(|file| file.write_all_at(&vec![byte; count], place))
+        }
         10 => disk.open(&one, OpenMode::ReadWrite).and_then(|file| file.set_bytes(place)),
-        _ => disk.open(&one, OpenMode::ReadWrite).and_then(|file| file.write_all_at(&vec![byte; count], place)),
+        _ => {
+            disk.open(&one, OpenMode::ReadWrite).and_then(|file| file.write_all_at(&vec![byte; count], place))
+        }
     };
     let found = disk.read_all(&one).map(|bytes| (bytes.len(), crc32(&bytes)));
     let listed = disk.list(&one);
-    format!("{:?} {:?} {:?}", outcome.map_err(|e| e.kind()), found.map_err(|e| e.kind()), listed.map_err(|e| e.kind()))
+    let outcome = outcome.map_err(|error| error.kind());
+    let (found, listed) = (found.map_err(|error| error.kind()), listed.map_err(|error| error.kind()));
+    format!("{operation} {} {}: {outcome:?} {found:?} {listed:?}", one.display(), two.display())
 }
 
 #[test]
@@ -309,4 +317,27 @@ fn sync_and_dump(disk: &SimDisk, root: &Path) -> Vec<(PathBuf, Option<u32>)> {
         }
     }
     dump
+}
+
+#[test]
+fn a_later_change_of_a_file_stands_on_the_earlier_ones() {
+    let found = outcomes(|seed| {
+        let (disk, _) = disk_with_file(seed, b"x");
+        disk.rename(&path("a"), &path("b")).unwrap();
+        disk.rename(&path("b"), &path("c")).unwrap();
+        disk.lose_power();
+        names_of(&disk)
+    });
+    assert_eq!(found, BTreeSet::from(["a", "b", "c"].map(|name| vec![name.to_owned()])));
+}
+
+#[test]
+fn a_lock_ends_with_its_process_and_is_not_let_go_by_a_dead_one() {
+    let disk = disk(1);
+    let dead = disk.lock(&path("lock"), b"1").unwrap().expect("free");
+    disk.kill_process();
+    let held = disk.lock(&path("lock"), b"2").unwrap().expect("its holder is dead");
+    drop(dead);
+    assert_eq!(disk.lock(&path("lock"), b"3").unwrap().err().expect("held"), b"2");
+    drop(held);
 }

@@ -135,9 +135,12 @@ impl Tree {
 
     pub(super) fn create_dir_all(&mut self, path: &Path) -> io::Result<()> {
         let mut dir = ROOT;
-        for name in names(path)? {
+        let names = names(path)?;
+        let last = names.len().saturating_sub(1);
+        for (index, name) in names.into_iter().enumerate() {
             dir = match self.child(dir, &name) {
                 Some(Node::Dir(child)) => child,
+                Some(Node::File(_)) if index == last => return Err(io::ErrorKind::AlreadyExists.into()),
                 Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
                 None => {
                     let id = DirId(self.next_id());
@@ -151,21 +154,29 @@ impl Tree {
     }
 
     pub(super) fn hard_link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let Node::File(id) = self.find(from)? else { return Err(io::ErrorKind::PermissionDenied.into()) };
+        let node = self.find(from)?;
         let place = self.place(to)?;
         if self.at(&place).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        let Node::File(id) = node else { return Err(io::ErrorKind::PermissionDenied.into()) };
         self.change(Change { removed: vec![], added: vec![(place, Node::File(id))] });
         Ok(())
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let node = self.find(from)?;
         let (source, target) = (self.place(from)?, self.place(to)?);
-        if names(to)?.starts_with(&names(from)?) {
-            let same = source == target;
-            return if same { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) };
+        let node = self.at(&source).ok_or(io::ErrorKind::NotFound)?;
+        let (from, to) = (names(from)?, names(to)?);
+        if self.at(&target) == Some(node) {
+            // Two names of one file: nothing happens, as POSIX has it.
+            return Ok(());
+        }
+        if to.starts_with(&from) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if from.starts_with(&to) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
         let mut removed = vec![(source, node)];
         match (node, self.at(&target)) {

@@ -1,0 +1,575 @@
+//! Restrictions: what a WHERE clause says of the primary key.
+//!
+//! Relations are sorted by the part of the key they speak of and merged, with Cassandra's errors where
+//! two do not go together (`StatementRestrictions`, `PrimaryKeyRestrictions`). Evaluated with a
+//! request's values they become partition keys, clustering rows and slices.
+//!
+//! Read in order: [`Test`] (one restriction), [`KeyRestrictions`] (those of one statement).
+
+use bytes::Bytes;
+use model::key::MAX_KEY_BYTES;
+use model::value::collection;
+use model::{
+    Bound, BoundKind, BoundValue, Clustering, CqlType, PartitionKey, QueryError, Slice, Slices, Table, Value,
+};
+
+use super::term::{EvalContext, Expr, validate};
+use super::{Markers, Receiver, Scope};
+use crate::ast::{InValues, Operator, Term};
+
+/// Largest number of partitions, and of rows of one partition, that IN may multiply up to.
+const MAX_IN_COMBINATIONS: usize = 65_535;
+
+/// The values of one or several columns on the right-hand side of a relation.
+#[derive(Clone, Debug)]
+pub enum TupleExpr {
+    /// One term a column.
+    Parts(Vec<Expr>),
+    /// `?` for several columns: a tuple of these types.
+    Marker {
+        /// Index into the request's values.
+        index: usize,
+        /// Types of the columns.
+        types: Vec<CqlType>,
+    },
+}
+
+/// The right-hand side of IN.
+#[derive(Clone, Debug)]
+pub enum InExpr {
+    /// Values written one by one.
+    List(Vec<TupleExpr>),
+    /// `?`: a list of values (of one column) or of tuples (of several).
+    Marker {
+        /// Index into the request's values.
+        index: usize,
+        /// Types of the columns.
+        types: Vec<CqlType>,
+    },
+}
+
+/// One side of a range: values and whether they are included.
+pub type Side = (TupleExpr, bool);
+
+/// What the clause says of a run of columns.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// Equal to one value.
+    Eq(TupleExpr),
+    /// Equal to one of several.
+    In(InExpr),
+    /// Between.
+    Slice {
+        /// From.
+        lower: Option<Side>,
+        /// To.
+        upper: Option<Side>,
+    },
+}
+
+/// A test of `count` key columns from `first` on.
+#[derive(Clone, Debug)]
+pub struct KeyTest {
+    /// Index of the first column in its part of the key.
+    pub first: usize,
+    /// Number of columns.
+    pub count: usize,
+    /// The test.
+    pub test: Test,
+    /// Written with brackets: `(a, b) > (1, 2)`.
+    pub is_multi: bool,
+}
+
+impl KeyTest {
+    /// Index after its last column.
+    pub fn end(&self) -> usize {
+        self.first + self.count
+    }
+}
+
+impl TupleExpr {
+    /// The values, none of them null or unset. `columns`: names for errors.
+    pub fn evaluate(&self, columns: &[&str], ctx: &EvalContext<'_>) -> Result<Vec<Bytes>, QueryError> {
+        match self {
+            TupleExpr::Parts(parts) => {
+                let mut values = Vec::with_capacity(parts.len());
+                for (part, column) in parts.iter().zip(columns) {
+                    values.push(key_value(part.evaluate(ctx)?, column)?);
+                }
+                Ok(values)
+            }
+            TupleExpr::Marker { index, types } => {
+                let value = ctx.values.get(*index).cloned().unwrap_or(BoundValue::Null);
+                let bytes = key_value(value, &format!("({})", columns.join(",")))?;
+                split_tuple(&bytes, types, columns)
+            }
+        }
+    }
+}
+
+fn split_tuple(bytes: &Bytes, types: &[CqlType], columns: &[&str]) -> Result<Vec<Bytes>, QueryError> {
+    validate(&CqlType::Tuple(types.to_vec().into()), bytes)?;
+    let fields = collection::unpack_tuple(bytes, types.len()).map_err(QueryError::Invalid)?;
+    fields.into_iter().zip(columns).map(|(field, column)| key_value(field.into(), column)).collect()
+}
+
+/// A value that must be there.
+pub fn key_value(value: BoundValue, column: &str) -> Result<Bytes, QueryError> {
+    match value {
+        BoundValue::Value(bytes) => Ok(bytes),
+        BoundValue::Null => {
+            Err(QueryError::Invalid(format!("Invalid null value in condition for column {column}")))
+        }
+        BoundValue::Unset => Err(QueryError::Invalid(format!("Invalid unset value for column {column}"))),
+    }
+}
+
+impl InExpr {
+    /// All alternatives, in the order written.
+    pub fn evaluate(&self, columns: &[&str], ctx: &EvalContext<'_>) -> Result<Vec<Vec<Bytes>>, QueryError> {
+        match self {
+            InExpr::List(tuples) => tuples.iter().map(|tuple| tuple.evaluate(columns, ctx)).collect(),
+            InExpr::Marker { index, types } => {
+                let name = if columns.len() == 1 {
+                    columns[0].to_owned()
+                } else {
+                    format!("({})", columns.join(","))
+                };
+                let list = match ctx.values.get(*index) {
+                    Some(BoundValue::Value(bytes)) => bytes,
+                    Some(BoundValue::Unset) => {
+                        return Err(QueryError::Invalid(format!("Invalid unset value for column {name}")));
+                    }
+                    _ => return Err(QueryError::Invalid(format!("Invalid null value for column {name}"))),
+                };
+                let elements = unpack_in(list, &name)?;
+                if let [ty] = types.as_slice() {
+                    return elements
+                        .into_iter()
+                        .map(|element| validate(ty, &element).map(|()| vec![element]))
+                        .collect();
+                }
+                elements.iter().map(|element| split_tuple(element, types, columns)).collect()
+            }
+        }
+    }
+}
+
+/// Takes the list of `IN ?` apart; a null in it has an error of its own.
+fn unpack_in(list: &Bytes, name: &str) -> Result<Vec<Bytes>, QueryError> {
+    collection::unpack_list(list).map_err(|text| {
+        if text == "Null value read when not allowed" {
+            QueryError::Invalid(format!("Invalid null value in condition for column {name}"))
+        } else {
+            QueryError::Invalid(text)
+        }
+    })
+}
+
+/// Binds the right-hand side of a comparison with one column.
+pub fn bind_single(
+    term: &Term,
+    receiver: &Receiver,
+    scope: Scope<'_>,
+    markers: &mut Markers,
+) -> Result<TupleExpr, QueryError> {
+    Ok(TupleExpr::Parts(vec![Expr::bind(term, receiver, scope, markers)?]))
+}
+
+/// Binds the right-hand side of a comparison with several columns.
+pub fn bind_tuple(
+    term: &Term,
+    receivers: &[Receiver],
+    scope: Scope<'_>,
+    markers: &mut Markers,
+) -> Result<TupleExpr, QueryError> {
+    let types: Vec<CqlType> = receivers.iter().map(|receiver| receiver.ty.clone()).collect();
+    match term {
+        Term::Tuple(parts) => {
+            if parts.len() != receivers.len() {
+                return Err(QueryError::Invalid(format!(
+                    "Expected {} elements in value tuple, but got {}: {term}",
+                    receivers.len(),
+                    parts.len()
+                )));
+            }
+            let parts = parts.iter().zip(receivers);
+            let bound = parts.map(|(part, receiver)| Expr::bind(part, receiver, scope, markers));
+            Ok(TupleExpr::Parts(bound.collect::<Result<_, _>>()?))
+        }
+        Term::Marker(marker) => {
+            let names: Vec<&str> = receivers.iter().map(|receiver| &*receiver.name).collect();
+            let tuple = CqlType::Tuple(types.clone().into());
+            markers.bind(marker.index, &receivers[0].with(format!("({})", names.join(",")), tuple));
+            Ok(TupleExpr::Marker { index: marker.index, types })
+        }
+        other => {
+            Err(QueryError::Invalid(format!("Invalid tuple literal {other} in a multi-column relation")))
+        }
+    }
+}
+
+/// Binds the right-hand side of IN.
+pub fn bind_in(
+    values: &InValues,
+    receivers: &[Receiver],
+    is_multi: bool,
+    scope: Scope<'_>,
+    markers: &mut Markers,
+) -> Result<InExpr, QueryError> {
+    match values {
+        InValues::List(terms) => {
+            let mut bound = Vec::with_capacity(terms.len());
+            for term in terms {
+                bound.push(if is_multi {
+                    bind_tuple(term, receivers, scope, markers)?
+                } else {
+                    bind_single(term, &receivers[0], scope, markers)?
+                });
+            }
+            Ok(InExpr::List(bound))
+        }
+        InValues::Marker(marker) => {
+            let types: Vec<CqlType> = receivers.iter().map(|receiver| receiver.ty.clone()).collect();
+            let names: Vec<&str> = receivers.iter().map(|receiver| &*receiver.name).collect();
+            let element = if is_multi { CqlType::Tuple(types.clone().into()) } else { types[0].clone() };
+            let receiver =
+                receivers[0].with(format!("in({})", names.join(",")), CqlType::list(element, false));
+            markers.bind(marker.index, &receiver);
+            if is_multi && types.len() == 1 {
+                return Err(QueryError::invalid(
+                    "IN ? on one column in brackets is not supported; leave them out",
+                ));
+            }
+            Ok(InExpr::Marker { index: marker.index, types })
+        }
+    }
+}
+
+/// What a comparison means for a key column; `None` for operators that are no key restriction.
+pub fn comparison(operator: Operator, value: TupleExpr) -> Option<Test> {
+    Some(match operator {
+        Operator::Eq => Test::Eq(value),
+        Operator::Lt => Test::Slice { lower: None, upper: Some((value, false)) },
+        Operator::Lte => Test::Slice { lower: None, upper: Some((value, true)) },
+        Operator::Gt => Test::Slice { lower: Some((value, false)), upper: None },
+        Operator::Gte => Test::Slice { lower: Some((value, true)), upper: None },
+        _ => return None,
+    })
+}
+
+/// Merges a second restriction of the same columns into the first. `names`: the columns, for errors.
+pub fn merge(first: Test, second: Test, names: &str) -> Result<Test, QueryError> {
+    match (first, second) {
+        (Test::Slice { lower, upper }, Test::Slice { lower: lower2, upper: upper2 }) => {
+            let one = |a: Option<Side>, b: Option<Side>, what: &str| match (a, b) {
+                (Some(_), Some(_)) => Err(QueryError::Invalid(format!(
+                    "More than one restriction was found for the {what} bound on {names}"
+                ))),
+                (a, b) => Ok(a.or(b)),
+            };
+            Ok(Test::Slice { lower: one(lower, lower2, "start")?, upper: one(upper, upper2, "end")? })
+        }
+        (Test::Eq(_), _) | (_, Test::Eq(_)) => Err(QueryError::Invalid(format!(
+            "{names} cannot be restricted by more than one relation if it includes an Equal"
+        ))),
+        _ => Err(QueryError::Invalid(format!(
+            "{names} cannot be restricted by more than one relation if it includes a IN"
+        ))),
+    }
+}
+
+/// Restrictions of one part of the key (partition key or clustering), by first column, not overlapping.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRestrictions(pub Vec<KeyTest>);
+
+impl KeyRestrictions {
+    /// Adds a test, merging it with the one of the same columns.
+    pub fn add(&mut self, test: KeyTest, names: &[&str]) -> Result<(), QueryError> {
+        for old in &mut self.0 {
+            if old.first == test.first && (old.count == test.count || old.is_multi == test.is_multi) {
+                let joined = names.join(", ");
+                if old.count != test.count {
+                    // (a) > (1) AND (a, b) < (2, 3): both are slices from one column on.
+                    if !matches!((&old.test, &test.test), (Test::Slice { .. }, Test::Slice { .. })) {
+                        return Err(overlap(&joined));
+                    }
+                    old.count = old.count.max(test.count);
+                }
+                let merged = merge(
+                    std::mem::replace(&mut old.test, Test::Slice { lower: None, upper: None }),
+                    test.test,
+                    &joined,
+                )?;
+                old.test = merged;
+                return Ok(());
+            }
+            if test.first < old.end() && old.first < test.end() {
+                return Err(overlap(&names.join(", ")));
+            }
+        }
+        let at = self.0.partition_point(|old| old.first < test.first);
+        self.0.insert(at, test);
+        Ok(())
+    }
+
+    /// Number of columns from the first on that are restricted without a gap.
+    pub fn prefix_len(&self) -> usize {
+        let mut end = 0;
+        for test in &self.0 {
+            if test.first != end {
+                break;
+            }
+            end = test.end();
+        }
+        end
+    }
+
+    /// True if nothing is restricted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// True if a test is a range.
+    pub fn has_slice(&self) -> bool {
+        self.0.iter().any(|test| matches!(test.test, Test::Slice { .. }))
+    }
+
+    /// True if a test is IN.
+    pub fn has_in(&self) -> bool {
+        self.0.iter().any(|test| matches!(test.test, Test::In(_)))
+    }
+
+    /// The test that covers a column.
+    pub fn covering(&self, column: usize) -> Option<&KeyTest> {
+        self.0.iter().find(|test| test.first <= column && column < test.end())
+    }
+
+    /// All value prefixes that the leading equalities and INs allow, in the order written (the product),
+    /// and the number of tests used.
+    pub fn prefixes(
+        &self,
+        columns: &[&str],
+        ctx: &EvalContext<'_>,
+    ) -> Result<(Vec<Vec<Bytes>>, usize), QueryError> {
+        let mut prefixes: Vec<Vec<Bytes>> = vec![Vec::with_capacity(columns.len())];
+        let mut end = 0;
+        for (used, test) in self.0.iter().enumerate() {
+            if test.first != end {
+                return Ok((prefixes, used));
+            }
+            let names = &columns[test.first..test.end()];
+            let alternatives = match &test.test {
+                Test::Eq(value) => {
+                    let values = value.evaluate(names, ctx)?;
+                    prefixes.iter_mut().for_each(|prefix| prefix.extend(values.iter().cloned()));
+                    end = test.end();
+                    continue;
+                }
+                Test::In(values) => values.evaluate(names, ctx)?,
+                Test::Slice { .. } => return Ok((prefixes, used)),
+            };
+            if prefixes.len().saturating_mul(alternatives.len()) > MAX_IN_COMBINATIONS {
+                return Err(QueryError::Invalid(format!(
+                    "The IN restrictions select more than {MAX_IN_COMBINATIONS} combinations; ask for fewer at a time"
+                )));
+            }
+            let product = prefixes.iter().flat_map(|prefix| {
+                alternatives.iter().map(|tail| prefix.iter().chain(tail).cloned().collect::<Vec<Bytes>>())
+            });
+            prefixes = product.collect();
+            end = test.end();
+        }
+        Ok((prefixes, self.0.len()))
+    }
+}
+
+fn overlap(names: &str) -> QueryError {
+    QueryError::Invalid(format!(
+        "Column \"{names}\" cannot be restricted by more than one relation of different columns"
+    ))
+}
+
+/// The partition keys that equalities and INs on all partition key columns name: sorted, each once.
+pub fn partition_keys(
+    restrictions: &KeyRestrictions,
+    table: &Table,
+    ctx: &EvalContext<'_>,
+) -> Result<Vec<PartitionKey>, QueryError> {
+    let names: Vec<&str> = table.partition_key.iter().map(|column| &*column.name).collect();
+    let (prefixes, _) = restrictions.prefixes(&names, ctx)?;
+    let mut keys = prefixes.iter().map(|values| partition_key(values)).collect::<Result<Vec<_>, _>>()?;
+    if keys.len() > 1 {
+        keys.sort();
+        keys.dedup();
+    }
+    Ok(keys)
+}
+
+/// The key of these components, checked.
+pub fn partition_key(components: &[Bytes]) -> Result<PartitionKey, QueryError> {
+    if let [only] = components {
+        if only.is_empty() {
+            return Err(QueryError::invalid("Key may not be empty"));
+        }
+        check_key_bytes(only.len())?;
+        return Ok(PartitionKey::new(only.clone()));
+    }
+    for component in components {
+        check_key_bytes(component.len())?;
+    }
+    let key = PartitionKey::compose(components);
+    check_key_bytes(key.len())?;
+    Ok(PartitionKey::new(key.into()))
+}
+
+fn check_key_bytes(bytes: usize) -> Result<(), QueryError> {
+    if bytes > MAX_KEY_BYTES {
+        return Err(QueryError::Invalid(format!(
+            "Key length of {bytes} is longer than maximum of {MAX_KEY_BYTES}"
+        )));
+    }
+    Ok(())
+}
+
+/// The clustering of complete values, checked.
+pub fn clustering(values: Vec<Bytes>, types: &[(CqlType, bool)]) -> Result<Clustering, QueryError> {
+    for value in &values {
+        check_key_bytes(value.len())?;
+    }
+    Ok(Clustering::new(values.into_iter().map(Some).collect(), types))
+}
+
+/// The slices of a partition that leading restrictions select, sorted and merged; `used` tests of them.
+/// What comes after a slice, or after a gap, is the caller's to filter.
+pub fn slices(
+    restrictions: &KeyRestrictions,
+    table: &Table,
+    ctx: &EvalContext<'_>,
+) -> Result<(Slices, usize), QueryError> {
+    if restrictions.is_empty() {
+        return Ok((Slices::all(), 0));
+    }
+    let types = table.clustering_types();
+    let names: Vec<&str> = table.clustering.iter().map(|column| &*column.name).collect();
+    let (prefixes, used) = restrictions.prefixes(&names, ctx)?;
+    let prefix_len = restrictions.0[..used].last().map_or(0, KeyTest::end);
+    let slice = restrictions.0.get(used).filter(|test| test.first == prefix_len);
+    let mut found = Vec::with_capacity(prefixes.len());
+    let Some(KeyTest { first, count, test: Test::Slice { lower, upper }, .. }) = slice else {
+        for prefix in prefixes {
+            let values: Vec<Value> = prefix.into_iter().map(Some).collect();
+            found.push(Slice {
+                start: Bound::new(BoundKind::InclusiveStart, values.clone(), &types),
+                end: Bound::new(BoundKind::InclusiveEnd, values, &types),
+            });
+        }
+        return Ok((normalise(found), used));
+    };
+    let columns = &names[*first..first + count];
+    let side = |side: &Option<Side>| match side {
+        Some((value, inclusive)) => {
+            let columns = &columns[..columns.len().min(match value {
+                TupleExpr::Parts(parts) => parts.len(),
+                TupleExpr::Marker { types, .. } => types.len(),
+            })];
+            value.evaluate(columns, ctx).map(|values| Some((values, *inclusive)))
+        }
+        None => Ok(None),
+    };
+    let (lower, upper) = (side(lower)?, side(upper)?);
+    for prefix in &prefixes {
+        found.extend(range_slices(prefix, &lower, &upper, *first, &types));
+    }
+    Ok((normalise(found), used + 1))
+}
+
+/// The slices of `prefix < lower .. upper`: several, where ascending and descending columns are compared together.
+fn range_slices(
+    prefix: &[Bytes],
+    lower: &Option<(Vec<Bytes>, bool)>,
+    upper: &Option<(Vec<Bytes>, bool)>,
+    first: usize,
+    types: &[(CqlType, bool)],
+) -> Vec<Slice> {
+    let width = lower.as_ref().map_or(0, |l| l.0.len()).max(upper.as_ref().map_or(0, |u| u.0.len()));
+    let directions = &types[first..first + width];
+    let uniform = directions.iter().all(|(_, reversed)| *reversed == directions[0].1);
+    if uniform {
+        let reversed = directions.first().is_some_and(|(_, reversed)| *reversed);
+        let (from, to) = if reversed { (upper, lower) } else { (lower, upper) };
+        return vec![slice_between(prefix, from, to, types)];
+    }
+    // Mixed directions: (a, b) > (x, y) is a > x, or a = x and b > y. One slice for each column that decides.
+    let mut found = Vec::new();
+    let exact = |values: &[Bytes]| prefix.iter().chain(values).cloned().collect::<Vec<Bytes>>();
+    let lower_values = lower.as_ref().map(|l| l.0.as_slice()).unwrap_or_default();
+    let upper_values = upper.as_ref().map(|u| u.0.as_slice()).unwrap_or_default();
+    let shared = lower_values.iter().zip(upper_values).take_while(|(a, b)| a == b).count();
+    for (values, is_lower, inclusive) in [
+        (lower_values, true, lower.as_ref().is_some_and(|l| l.1)),
+        (upper_values, false, upper.as_ref().is_some_and(|u| u.1)),
+    ] {
+        let other = if is_lower { upper_values } else { lower_values };
+        for decided in shared..values.len() {
+            let last = decided + 1 == values.len();
+            let here = Some((vec![values[decided].clone()], last && inclusive));
+            let reversed = types[first + decided].1;
+            let both = decided == shared && decided < other.len();
+            if both && !is_lower {
+                continue;
+            }
+            let beyond = both.then(|| {
+                let other_last = decided + 1 == other.len();
+                let other_inclusive = upper.as_ref().is_some_and(|u| u.1);
+                (vec![other[decided].clone()], other_last && other_inclusive)
+            });
+            let (low, high) = if is_lower { (here, beyond) } else { (beyond, here) };
+            let (from, to) = if reversed { (high, low) } else { (low, high) };
+            found.push(slice_between(&exact(&values[..decided]), &from, &to, types));
+        }
+        if values.len() == shared
+            && inclusive
+            && !values.is_empty()
+            && (other.is_empty() || other.len() == shared)
+            && is_lower
+        {
+            found.push(slice_between(&exact(values), &None, &None, types));
+        }
+    }
+    found
+}
+
+fn slice_between(
+    prefix: &[Bytes],
+    from: &Option<(Vec<Bytes>, bool)>,
+    to: &Option<(Vec<Bytes>, bool)>,
+    types: &[(CqlType, bool)],
+) -> Slice {
+    let values = |side: &Option<(Vec<Bytes>, bool)>| -> Vec<Value> {
+        let tail = side.as_ref().map(|(values, _)| values.as_slice()).unwrap_or_default();
+        prefix.iter().chain(tail).cloned().map(Some).collect()
+    };
+    let inclusive = |side: &Option<(Vec<Bytes>, bool)>| side.as_ref().is_none_or(|(_, inclusive)| *inclusive);
+    let start = if inclusive(from) { BoundKind::InclusiveStart } else { BoundKind::ExclusiveStart };
+    let end = if inclusive(to) { BoundKind::InclusiveEnd } else { BoundKind::ExclusiveEnd };
+    Slice { start: Bound::new(start, values(from), types), end: Bound::new(end, values(to), types) }
+}
+
+/// Sorts slices, drops empty ones and joins those that touch or overlap.
+fn normalise(mut slices: Vec<Slice>) -> Slices {
+    slices.retain(|slice| slice.start.order < slice.end.order);
+    slices.sort_by(|a, b| a.start.order.cmp(&b.start.order));
+    let mut joined: Vec<Slice> = Vec::with_capacity(slices.len());
+    for slice in slices {
+        match joined.last_mut() {
+            Some(last) if slice.start.order <= last.end.order => {
+                if slice.end.order > last.end.order {
+                    last.end = slice.end;
+                }
+            }
+            _ => joined.push(slice),
+        }
+    }
+    Slices(joined)
+}

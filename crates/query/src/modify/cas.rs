@@ -1,0 +1,273 @@
+//! Conditional updates: does the condition hold, and what the client is told.
+//!
+//! The shape of the answer is Cassandra's: `[applied]` alone when it was applied; else with what there was.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cql::ast::Operator;
+use cql::bind::modify::{ColumnTest, Condition, Modify, Part, TestKind};
+use cql::bind::select::Access;
+use cql::bind::term::{EvalContext, Expr};
+use model::value::collection;
+use model::{BoundValue, Clustering, Column, CqlType, PartitionKey, QueryError, Table, Value};
+
+use super::{Existing, ReadExisting, WriteContext};
+use crate::select::row::{RowView, column_value, compare, is_live};
+
+/// The answer to a conditional statement or batch.
+#[derive(Clone, Debug)]
+pub struct CasAnswer {
+    /// It was applied.
+    pub applied: bool,
+    /// Columns of the result: the first is `[applied]`.
+    pub columns: Vec<(Arc<str>, CqlType)>,
+    /// Rows of the result, at least one.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl CasAnswer {
+    /// Applied: one row that says so.
+    pub fn applied() -> CasAnswer {
+        CasAnswer { applied: true, columns: vec![applied_column()], rows: vec![vec![boolean(true)]] }
+    }
+}
+
+fn applied_column() -> (Arc<str>, CqlType) {
+    ("[applied]".into(), CqlType::Boolean)
+}
+
+fn boolean(value: bool) -> Value {
+    Some(Bytes::from_static(if value { &[1] } else { &[0] }))
+}
+
+/// Tests the conditions of statements on one partition; `None` if all hold.
+pub fn refuse(
+    statements: &[&Modify],
+    key: &PartitionKey,
+    is_batch: bool,
+    ctx: &WriteContext<'_>,
+    existing: &mut ReadExisting<'_>,
+) -> Result<Option<CasAnswer>, QueryError> {
+    let Some(first) = statements.first() else { return Ok(None) };
+    let table = first.table.clone();
+    let components = key
+        .components(table.partition_key.len())
+        .ok_or_else(|| QueryError::Server("a partition key does not have its columns".to_owned()))?;
+    let mut looked_at: Vec<(Option<Clustering>, Existing)> = Vec::new();
+    let mut holds = true;
+    for modify in statements.iter().filter(|modify| modify.is_conditional()) {
+        let clustering = condition_row(modify, ctx)?;
+        if !looked_at.iter().any(|(known, _)| *known == clustering) {
+            let found = existing(key, clustering.as_ref())?;
+            looked_at.push((clustering.clone(), found));
+        }
+        let (_, found) =
+            looked_at.iter().find(|(known, _)| *known == clustering).expect("it was put there just now");
+        let row = found.row.as_ref().filter(|row| is_live(row, ctx.now_s));
+        let statics = found.static_row.as_ref().filter(|row| is_live(row, ctx.now_s));
+        let view = RowView { key: &components, statics, row, now_s: ctx.now_s };
+        let exists = match &clustering {
+            Some(_) => row.is_some(),
+            None => statics.is_some(),
+        };
+        holds &= match &modify.condition {
+            Condition::None => true,
+            Condition::NotExists => !exists,
+            Condition::Exists => exists,
+            Condition::Columns(tests) => {
+                let mut all = true;
+                for test in tests {
+                    all &= test_holds(test, &view, &ctx.eval)?;
+                }
+                all
+            }
+        };
+    }
+    if holds {
+        return Ok(None);
+    }
+    Ok(Some(refusal(statements, &table, &components, &looked_at, is_batch, ctx.now_s)))
+}
+
+/// The row that a statement's condition looks at; `None`: the static row.
+fn condition_row(modify: &Modify, ctx: &WriteContext<'_>) -> Result<Option<Clustering>, QueryError> {
+    if modify.table.clustering.is_empty() {
+        return Ok(Some(Clustering::EMPTY));
+    }
+    if modify.clustering.prefix_len() < modify.table.clustering.len() {
+        return Ok(None);
+    }
+    Ok(super::clusterings(modify, ctx)?.into_iter().next())
+}
+
+fn refusal(
+    statements: &[&Modify],
+    table: &Table,
+    components: &[Bytes],
+    looked_at: &[(Option<Clustering>, Existing)],
+    is_batch: bool,
+    now_s: u32,
+) -> CasAnswer {
+    let tested = tested_columns(statements, table);
+    let shows_all = is_batch || tested.is_empty();
+    let shown: Vec<&Column> = if shows_all { table.columns().collect() } else { tested };
+    let mut columns = vec![applied_column()];
+    let mut rows = Vec::new();
+    for (clustering, found) in looked_at {
+        let row = found.row.as_ref().filter(|row| is_live(row, now_s));
+        let statics = found.static_row.as_ref().filter(|row| is_live(row, now_s));
+        let exists = row.is_some() || (statics.is_some() && (clustering.is_none() || !shows_all));
+        if !exists {
+            continue;
+        }
+        let view = RowView { key: components, statics, row, now_s };
+        let mut values = vec![boolean(false)];
+        for column in &shown {
+            let value = column_value(Access::of(column), &column.ty, &view);
+            values.push(value.map(|value| Bytes::copy_from_slice(&value)));
+        }
+        rows.push(values);
+    }
+    if rows.is_empty() {
+        return CasAnswer { applied: false, columns, rows: vec![vec![boolean(false)]] };
+    }
+    columns.extend(shown.iter().map(|column| (column.name.clone(), column.ty.clone())));
+    CasAnswer { applied: false, columns, rows }
+}
+
+/// The columns of the conditions, regular ones before static ones; none if a condition is about existence.
+fn tested_columns<'t>(statements: &[&Modify], table: &'t Table) -> Vec<&'t Column> {
+    let mut names = Vec::new();
+    for modify in statements {
+        if let Condition::Columns(tests) = &modify.condition {
+            names.extend(tests.iter().map(|test| test.column.id));
+        }
+    }
+    table.regulars.iter().chain(&table.statics).filter(|column| names.contains(&column.id)).collect()
+}
+
+/// True if one condition holds.
+fn test_holds(test: &ColumnTest, view: &RowView<'_>, ctx: &EvalContext<'_>) -> Result<bool, QueryError> {
+    let whole =
+        column_value(Access::of(&test.column), &test.column.ty, view).map(|v| Bytes::copy_from_slice(&v));
+    let found = part_value(test, whole, ctx)?;
+    match &test.test {
+        TestKind::Compare(operator, expr) => {
+            let wanted = condition_value(expr, ctx)?;
+            compare_values(test, found.as_ref(), *operator, wanted.as_ref())
+        }
+        TestKind::In(exprs) => {
+            for expr in exprs {
+                let wanted = condition_value(expr, ctx)?;
+                if compare_values(test, found.as_ref(), Operator::Eq, wanted.as_ref())? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        TestKind::InMarker(index) => {
+            let list = match ctx.values.get(*index) {
+                Some(BoundValue::Value(list)) => list,
+                Some(BoundValue::Unset) => {
+                    return Err(QueryError::invalid("Invalid 'unset' value in condition"));
+                }
+                _ => {
+                    return Err(QueryError::Invalid(format!(
+                        "Invalid null list in IN condition of {}",
+                        test.column.name
+                    )));
+                }
+            };
+            for wanted in collection::unpack_list(list).map_err(QueryError::Invalid)? {
+                cql::bind::term::validate(&test.ty, &wanted)?;
+                if compare_values(test, found.as_ref(), Operator::Eq, Some(&wanted))? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+    }
+}
+
+fn condition_value(expr: &Expr, ctx: &EvalContext<'_>) -> Result<Value, QueryError> {
+    match expr.evaluate(ctx)? {
+        BoundValue::Value(bytes) => Ok(Some(bytes)),
+        BoundValue::Null => Ok(None),
+        BoundValue::Unset => Err(QueryError::invalid("Invalid 'unset' value in condition")),
+    }
+}
+
+fn part_value(test: &ColumnTest, whole: Value, ctx: &EvalContext<'_>) -> Result<Value, QueryError> {
+    match &test.part {
+        Part::Whole => Ok(whole),
+        Part::Field(index) => {
+            let CqlType::Udt { definition, .. } = &test.column.ty else { return Ok(None) };
+            let Some(whole) = whole else { return Ok(None) };
+            let fields =
+                collection::unpack_tuple(&whole, definition.fields.len()).map_err(QueryError::Server)?;
+            Ok(fields.get(usize::from(*index)).cloned().flatten())
+        }
+        Part::Element(key) => {
+            let is_list = matches!(test.column.ty, CqlType::List { .. });
+            let key = match key.evaluate(ctx)? {
+                BoundValue::Value(key) => key,
+                _ if is_list => {
+                    return Err(QueryError::invalid("Invalid null value for list element access"));
+                }
+                _ => return Err(QueryError::invalid("Invalid null value for map element access")),
+            };
+            let Some(whole) = whole else { return Ok(None) };
+            if is_list {
+                let index = key.as_ref().try_into().map(i32::from_be_bytes).unwrap_or(-1);
+                if index < 0 {
+                    return Err(QueryError::Invalid(format!("Invalid negative list index {index}")));
+                }
+                let elements = collection::unpack_list(&whole).map_err(QueryError::Server)?;
+                return Ok(elements.get(index as usize).cloned());
+            }
+            let CqlType::Map { key: key_type, .. } = &test.column.ty else { return Ok(None) };
+            let entries = collection::unpack_map(&whole).map_err(QueryError::Server)?;
+            Ok(entries
+                .into_iter()
+                .find(|(known, _)| key_type.compare(known, &key).is_eq())
+                .map(|(_, value)| value))
+        }
+    }
+}
+
+/// Null equals null and differs from all else; no order with null is possible.
+fn compare_values(
+    test: &ColumnTest,
+    found: Option<&Bytes>,
+    operator: Operator,
+    wanted: Option<&Bytes>,
+) -> Result<bool, QueryError> {
+    // An empty collection of cells is the same as none.
+    let is_empty =
+        |value: &Bytes| test.ty.is_multi_cell() && value.len() == 4 && value.iter().all(|byte| *byte == 0);
+    let wanted = wanted.filter(|value| !is_empty(value));
+    match operator {
+        Operator::Contains | Operator::ContainsKey => {
+            let (Some(found), Some(wanted)) = (found, wanted) else { return Ok(false) };
+            crate::select::row::test(&test.ty, found, operator, None, std::slice::from_ref(wanted))
+        }
+        Operator::Eq | Operator::Neq => {
+            let equal = match (found, wanted) {
+                (None, None) => true,
+                (Some(found), Some(wanted)) => compare(&test.ty, found, Operator::Eq, wanted),
+                _ => false,
+            };
+            Ok(equal == (operator == Operator::Eq))
+        }
+        _ => {
+            let Some(wanted) = wanted else {
+                return Err(QueryError::Invalid(format!(
+                    "Invalid comparison with null for operator \"{}\"",
+                    operator.sign()
+                )));
+            };
+            Ok(found.is_some_and(|found| compare(&test.ty, found, operator, wanted)))
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! One row's values: what lives, what a selector makes of it, whether it passes a test.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use cql::ast::{CellMetadata, Operator};
+use cql::bind::select::{Access, Selection, Selector};
+use cql::bind::term::{EvalContext, Expr};
+use model::row::NO_TTL;
+use model::value::collection;
+use model::{BoundValue, Cell, ColumnData, ColumnId, CqlType, QueryError, Row, Value};
+
+/// What a selector looks at.
+#[derive(Clone, Copy)]
+pub struct RowView<'r> {
+    /// Components of the partition key.
+    pub key: &'r [Bytes],
+    /// The static row, if it lives.
+    pub statics: Option<&'r Row>,
+    /// The row; `None` where only the static row is there.
+    pub row: Option<&'r Row>,
+    /// Second at which expiry is judged.
+    pub now_s: u32,
+}
+
+impl<'r> RowView<'r> {
+    /// The value of a column that has one cell.
+    pub fn simple(&self, access: Access) -> Option<&'r [u8]> {
+        match access {
+            Access::PartitionKey(index) => self.key.get(index).map(|value| &value[..]),
+            Access::Clustering(index) => self.row?.clustering.values.get(index)?.as_deref(),
+            Access::Static(id) | Access::Regular(id) => match self.data(access, id)? {
+                ColumnData::Cell(cell) if cell.is_live(self.now_s) => Some(&cell.value),
+                _ => None,
+            },
+        }
+    }
+
+    fn data(&self, access: Access, id: ColumnId) -> Option<&'r ColumnData> {
+        let row = if matches!(access, Access::Static(_)) { self.statics } else { self.row };
+        row?.column(id)
+    }
+
+    fn column_data(&self, access: Access) -> Option<&'r ColumnData> {
+        match access {
+            Access::Static(id) | Access::Regular(id) => self.data(access, id),
+            _ => None,
+        }
+    }
+}
+
+/// True if a reader sees the row: its marker or any cell lives.
+pub fn is_live(row: &Row, now_s: u32) -> bool {
+    row.liveness.is_live(now_s)
+        || row.columns.iter().any(|(_, data)| match data {
+            ColumnData::Cell(cell) => cell.is_live(now_s),
+            ColumnData::Complex { cells, .. } => cells.iter().any(|(_, cell)| cell.is_live(now_s)),
+        })
+}
+
+/// The value of a column: collections are put together from their cells, counters summed up.
+pub fn column_value<'r>(access: Access, ty: &CqlType, view: &RowView<'r>) -> Option<Cow<'r, [u8]>> {
+    if *ty == CqlType::Counter {
+        let context = view.simple(access)?;
+        return Some(Cow::Owned(model::counter::total(context).unwrap_or(0).to_be_bytes().to_vec()));
+    }
+    if !ty.is_multi_cell() {
+        return view.simple(access).map(Cow::Borrowed);
+    }
+    let Some(ColumnData::Complex { cells, .. }) = view.column_data(access) else { return None };
+    let live = cells.iter().filter(|(_, cell)| cell.is_live(view.now_s));
+    assemble(ty, live).map(Cow::Owned)
+}
+
+/// A collection or user type from its live cells; `None` if there is none.
+pub fn assemble<'c>(ty: &CqlType, cells: impl Iterator<Item = &'c (Bytes, Cell)>) -> Option<Vec<u8>> {
+    let parts: Vec<&[u8]>;
+    let count;
+    match ty {
+        CqlType::List { .. } => {
+            parts = cells.map(|(_, cell)| &cell.value[..]).collect();
+            count = parts.len();
+        }
+        CqlType::Set { .. } => {
+            parts = cells.map(|(path, _)| &path[..]).collect();
+            count = parts.len();
+        }
+        CqlType::Map { .. } => {
+            parts = cells.flat_map(|(path, cell)| [&path[..], &cell.value[..]]).collect();
+            count = parts.len() / 2;
+        }
+        CqlType::Udt { definition, .. } => {
+            let mut fields: Vec<Value> = vec![None; definition.fields.len()];
+            for (path, cell) in cells {
+                let index = path.as_ref().try_into().map(u16::from_be_bytes).map_or(usize::MAX, usize::from);
+                if let Some(field) = fields.get_mut(index) {
+                    *field = Some(cell.value.clone());
+                }
+            }
+            if fields.iter().all(Option::is_none) {
+                return None;
+            }
+            return Some(collection::pack_tuple(&fields));
+        }
+        _ => return None,
+    }
+    (count > 0).then(|| collection::pack(count, &parts))
+}
+
+/// What a selector gives for a row. `aggregates`: results of the selection's aggregates, if it has any.
+pub fn evaluate(
+    selector: &Selector,
+    view: &RowView<'_>,
+    ctx: &EvalContext<'_>,
+    aggregates: &[Value],
+) -> Result<Value, QueryError> {
+    let inner = |selector: &Selector| evaluate(selector, view, ctx, aggregates);
+    match selector {
+        Selector::Column { access, ty } => {
+            Ok(column_value(*access, ty, view).map(|value| Bytes::copy_from_slice(&value)))
+        }
+        Selector::CellMetadata { kind, access, ty, element, field } => {
+            cell_metadata(*kind, *access, ty, element.as_ref(), *field, view, ctx)
+        }
+        Selector::Value(expr) => value_of(expr, ctx),
+        Selector::Call { function, arguments } => {
+            let arguments = arguments.iter().map(inner).collect::<Result<Vec<_>, _>>()?;
+            function.call(&arguments, ctx)
+        }
+        Selector::Aggregate(index) => Ok(aggregates.get(*index).cloned().flatten()),
+        Selector::Field { inner: of, index, count } => {
+            let Some(value) = inner(of)? else { return Ok(None) };
+            let fields = collection::unpack_tuple(&value, *count).map_err(QueryError::Server)?;
+            Ok(fields.get(*index).cloned().flatten())
+        }
+        Selector::Element { inner: of, ty, key } => {
+            let (Some(value), Some(key)) = (inner(of)?, value_of(key, ctx)?) else { return Ok(None) };
+            let entries = entries(ty, &value)?;
+            let key_type = key_type(ty);
+            Ok(entries
+                .into_iter()
+                .find(|(known, _)| key_type.compare(known, &key).is_eq())
+                .map(|(_, value)| value))
+        }
+        Selector::Slice { inner: of, ty, from, to } => {
+            let Some(value) = inner(of)? else { return Ok(None) };
+            let side = |side: &Option<Expr>| side.as_ref().map_or(Ok(None), |expr| value_of(expr, ctx));
+            let (from, to) = (side(from)?, side(to)?);
+            let key_type = key_type(ty);
+            let mut kept = entries(ty, &value)?;
+            kept.retain(|(key, _)| {
+                from.as_ref().is_none_or(|from| key_type.compare(key, from).is_ge())
+                    && to.as_ref().is_none_or(|to| key_type.compare(key, to).is_le())
+            });
+            if kept.is_empty() {
+                return Ok(None);
+            }
+            let is_map = matches!(ty, CqlType::Map { .. });
+            let parts: Vec<Bytes> = kept
+                .iter()
+                .flat_map(
+                    |(key, value)| if is_map { vec![key.clone(), value.clone()] } else { vec![key.clone()] },
+                )
+                .collect();
+            Ok(Some(collection::pack(kept.len(), &parts).into()))
+        }
+        Selector::Composite { ty, parts } => {
+            let values = parts.iter().map(inner).collect::<Result<Vec<_>, _>>()?;
+            compose(ty, values)
+        }
+    }
+}
+
+fn compose(ty: &CqlType, values: Vec<Value>) -> Result<Value, QueryError> {
+    if matches!(ty, CqlType::Tuple(_) | CqlType::Udt { .. }) {
+        return Ok(Some(collection::pack_tuple(&values).into()));
+    }
+    let mut parts: Vec<Bytes> = Vec::with_capacity(values.len());
+    for value in values {
+        parts.push(value.ok_or_else(|| QueryError::invalid("null is not supported inside collections"))?);
+    }
+    if let CqlType::Set { element, .. } = ty {
+        parts.sort_by(|a, b| element.compare(a, b));
+        parts.dedup();
+    }
+    Ok(Some(collection::pack(parts.len(), &parts).into()))
+}
+
+fn value_of(expr: &Expr, ctx: &EvalContext<'_>) -> Result<Value, QueryError> {
+    match expr.evaluate(ctx)? {
+        BoundValue::Value(bytes) => Ok(Some(bytes)),
+        BoundValue::Null => Ok(None),
+        BoundValue::Unset => Err(QueryError::invalid("Invalid unset value in the selection clause")),
+    }
+}
+
+fn key_type(ty: &CqlType) -> &CqlType {
+    match ty {
+        CqlType::Map { key, .. } => key,
+        CqlType::Set { element, .. } => element,
+        other => other,
+    }
+}
+
+/// Keys with values; of a set each element is its own value.
+fn entries(ty: &CqlType, value: &Bytes) -> Result<Vec<(Bytes, Bytes)>, QueryError> {
+    match ty {
+        CqlType::Map { .. } => collection::unpack_map(value).map_err(QueryError::Server),
+        _ => {
+            let elements = collection::unpack_list(value).map_err(QueryError::Server)?;
+            Ok(elements.into_iter().map(|element| (element.clone(), element)).collect())
+        }
+    }
+}
+
+fn cell_metadata(
+    kind: CellMetadata,
+    access: Access,
+    ty: &CqlType,
+    element: Option<&Expr>,
+    field: Option<u16>,
+    view: &RowView<'_>,
+    ctx: &EvalContext<'_>,
+) -> Result<Value, QueryError> {
+    let of_cell = |cell: &Cell| -> Value {
+        if !cell.is_live(view.now_s) {
+            return None;
+        }
+        match kind {
+            CellMetadata::WriteTime | CellMetadata::MaxWriteTime => {
+                Some(cell.timestamp_us.to_be_bytes().to_vec().into())
+            }
+            CellMetadata::Ttl if cell.ttl_s == NO_TTL => None,
+            CellMetadata::Ttl => {
+                let left = cell.local_deletion_s.saturating_sub(view.now_s) as i32;
+                Some(left.to_be_bytes().to_vec().into())
+            }
+        }
+    };
+    match view.column_data(access) {
+        None => Ok(None),
+        Some(ColumnData::Cell(cell)) => Ok(of_cell(cell)),
+        Some(ColumnData::Complex { cells, .. }) => {
+            let path = match (element, field) {
+                (Some(key), _) => value_of(key, ctx)?,
+                (None, Some(field)) => Some(Bytes::copy_from_slice(&field.to_be_bytes())),
+                (None, None) => None,
+            };
+            if let Some(path) = path {
+                let key_type = key_type(ty);
+                let is_it = |known: &Bytes| {
+                    if field.is_some() { *known == path } else { key_type.compare(known, &path).is_eq() }
+                };
+                return Ok(cells.iter().find(|(known, _)| is_it(known)).and_then(|(_, cell)| of_cell(cell)));
+            }
+            let live: Vec<&Cell> =
+                cells.iter().map(|(_, cell)| cell).filter(|cell| cell.is_live(view.now_s)).collect();
+            if kind == CellMetadata::MaxWriteTime {
+                return Ok(live
+                    .iter()
+                    .map(|cell| cell.timestamp_us)
+                    .max()
+                    .map(|us| us.to_be_bytes().to_vec().into()));
+            }
+            if live.is_empty() {
+                return Ok(None);
+            }
+            // A list has no place for null: absent times to live are shown as an element of no bytes... of length -1.
+            let mut out = (live.len() as i32).to_be_bytes().to_vec();
+            for cell in live {
+                match of_cell(cell) {
+                    Some(value) => {
+                        out.extend_from_slice(&(value.len() as i32).to_be_bytes());
+                        out.extend_from_slice(&value);
+                    }
+                    None => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+                }
+            }
+            Ok(Some(out.into()))
+        }
+    }
+}
+
+/// True if an aggregate's result is in it.
+pub fn has_aggregate(selector: &Selector) -> bool {
+    match selector {
+        Selector::Aggregate(_) => true,
+        Selector::Call { arguments: parts, .. } | Selector::Composite { parts, .. } => {
+            parts.iter().any(has_aggregate)
+        }
+        Selector::Field { inner, .. } | Selector::Element { inner, .. } | Selector::Slice { inner, .. } => {
+            has_aggregate(inner)
+        }
+        Selector::Column { .. } | Selector::CellMetadata { .. } | Selector::Value(_) => false,
+    }
+}
+
+/// True if a column's value passes a filter. `key`: of a map's element; `wanted`: one value, or those of IN.
+pub fn test(
+    ty: &CqlType,
+    value: &[u8],
+    operator: Operator,
+    key: Option<&Bytes>,
+    wanted: &[Bytes],
+) -> Result<bool, QueryError> {
+    if let Some(key) = key {
+        let CqlType::Map { key: key_type, value: value_type, .. } = ty else { return Ok(false) };
+        let entries = entries(ty, &Bytes::copy_from_slice(value))?;
+        let found = entries.iter().find(|(known, _)| key_type.compare(known, key).is_eq());
+        return Ok(found.is_some_and(|(_, found)| {
+            wanted.iter().any(|wanted| compare(value_type, found, operator, wanted))
+        }));
+    }
+    match operator {
+        Operator::Contains => {
+            let value = Bytes::copy_from_slice(value);
+            let element = match ty {
+                CqlType::Map { value, .. } => value,
+                CqlType::List { element, .. } | CqlType::Set { element, .. } => element,
+                _ => return Ok(false),
+            };
+            let found = entries(ty, &value)?;
+            Ok(found
+                .iter()
+                .any(|(_, part)| wanted.iter().any(|wanted| element.compare(part, wanted).is_eq())))
+        }
+        Operator::ContainsKey => {
+            let key_type = key_type(ty);
+            let found = entries(ty, &Bytes::copy_from_slice(value))?;
+            Ok(found.iter().any(|(key, _)| wanted.iter().any(|wanted| key_type.compare(key, wanted).is_eq())))
+        }
+        _ => Ok(wanted.iter().any(|wanted| compare(ty, value, operator, wanted))),
+    }
+}
+
+/// Compares two values.
+pub fn compare(ty: &CqlType, value: &[u8], operator: Operator, wanted: &[u8]) -> bool {
+    let ty = if *ty == CqlType::Counter { &CqlType::Bigint } else { ty };
+    let order = ty.compare(value, wanted);
+    match operator {
+        Operator::Eq => order.is_eq(),
+        Operator::Lt => order.is_lt(),
+        Operator::Lte => order.is_le(),
+        Operator::Gt => order.is_gt(),
+        Operator::Gte => order.is_ge(),
+        Operator::Neq => order.is_ne(),
+        Operator::Contains | Operator::ContainsKey | Operator::Like => false,
+    }
+}
+
+/// A row of SELECT JSON.
+pub fn json_row(selection: &Selection, values: &[Value]) -> String {
+    let mut out = String::from("{");
+    for (index, (column, value)) in selection.columns.iter().zip(values).enumerate() {
+        if index > 0 {
+            out.push_str(", ");
+        }
+        // A name with capitals carries its own quotes inside the JSON string.
+        let name = if column.name.chars().any(char::is_uppercase) {
+            format!("\"{}\"", column.name)
+        } else {
+            column.name.to_string()
+        };
+        out.push_str(&serde_json::Value::String(name).to_string());
+        out.push_str(": ");
+        match value {
+            Some(value) => {
+                let ty = if column.ty == CqlType::Counter { &CqlType::Bigint } else { &column.ty };
+                out.push_str(&ty.to_json(value));
+            }
+            None => out.push_str("null"),
+        }
+    }
+    out.push('}');
+    out
+}

@@ -1,0 +1,65 @@
+//! What an operator can choose about storage. The names of the keys in the configuration are the server's.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+/// When an acknowledged write is safe from a power loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMode {
+    /// Acknowledge after fsync; one fsync serves all that wait. With a window longer than zero the fsync waits
+    /// that long for company.
+    Group {
+        /// How long a fsync waits for company.
+        window: Duration,
+    },
+    /// Acknowledge after fsync, which begins at once (those that come meanwhile share the next).
+    Batch,
+    /// Acknowledge once the operating system has the bytes; fsync every `period`. A power loss takes the writes of
+    /// the last period, a mere kill none.
+    Periodic {
+        /// Time between two fsyncs.
+        period: Duration,
+    },
+}
+
+/// The options of an [`crate::Engine`].
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Holds `<keyspace>/<table>-<id>/` under `data`.
+    pub data_dir: PathBuf,
+    /// Holds the segments of the commit log.
+    pub commitlog_dir: PathBuf,
+    /// When a write is acknowledged.
+    pub commit_log_sync: SyncMode,
+    /// Size at which a segment is closed.
+    pub segment_bytes: u32,
+    /// Largest entry of the commit log: all mutations of one call that lie in one shard.
+    pub max_mutation_bytes: usize,
+    /// Log that may wait for flushes, all shards together: beyond it the tables that hold the oldest segments are
+    /// flushed; beyond twice that, writes are refused.
+    pub commitlog_bytes_total: u64,
+    /// Heap that memtables may take, all shards together: beyond it the largest is flushed; beyond twice that,
+    /// writes are refused.
+    pub memtable_bytes_total: usize,
+    /// Identity of this node in its SSTables: tells whose commit log their positions speak of.
+    pub host_id: Uuid,
+}
+
+impl EngineOptions {
+    /// The defaults for a node with its files under `data_dir`.
+    pub fn new(data_dir: PathBuf, host_id: Uuid) -> EngineOptions {
+        let segment_bytes = 32 << 20;
+        EngineOptions {
+            commitlog_dir: data_dir.join("commitlog"),
+            data_dir,
+            commit_log_sync: SyncMode::Group { window: Duration::ZERO },
+            segment_bytes,
+            max_mutation_bytes: segment_bytes as usize / 2,
+            commitlog_bytes_total: 1 << 30,
+            memtable_bytes_total: 256 << 20,
+            host_id,
+        }
+    }
+}

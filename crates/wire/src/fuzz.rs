@@ -1,0 +1,54 @@
+//! One door for fuzzers: bytes of anybody go through every decoder.
+
+use bytes::BytesMut;
+
+use crate::frame::{Compression, FrameDecoder, FrameError, Limits};
+use crate::request::Request;
+use crate::response::Decoded;
+use crate::version::Version;
+
+/// Reads `data` as a client's and as a server's bytes, before and after every kind of STARTUP. The first
+/// byte chooses how it is cut into reads. Panics only on a defect of ours.
+pub fn fuzz_decode(data: &[u8]) {
+    let Some((&cut, data)) = data.split_first() else { return };
+    let limits = Limits { envelope_bytes_max: 1 << 16 };
+    let startups = [
+        None,
+        Some((Version::V3, None)),
+        Some((Version::V4, None)),
+        Some((Version::V4, Some(Compression::Lz4))),
+        Some((Version::V4, Some(Compression::Snappy))),
+        Some((Version::V5, None)),
+        Some((Version::V5, Some(Compression::Lz4))),
+        Some((Version::V6, None)),
+    ];
+    for startup in startups {
+        for mut decoder in [FrameDecoder::for_server(limits, 1), FrameDecoder::for_client(limits)] {
+            if let Some((version, compression)) = startup {
+                decoder.pin(version, compression);
+            }
+            decode_all(&mut decoder, data, usize::from(cut));
+        }
+    }
+}
+
+fn decode_all(decoder: &mut FrameDecoder, data: &[u8], cut: usize) {
+    let mut input = BytesMut::new();
+    for read in data.chunks(cut + 1) {
+        input.extend_from_slice(read);
+        loop {
+            match decoder.next(&mut input) {
+                Ok(Some(envelope)) => {
+                    let _ = Request::decode(envelope.clone());
+                    let _ = Decoded::decode(envelope);
+                }
+                Ok(None) => break,
+                Err(FrameError::Refused(_)) => {}
+                Err(FrameError::Broken(_) | FrameError::Unanswerable(_)) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

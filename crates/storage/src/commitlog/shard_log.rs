@@ -24,6 +24,12 @@ use super::segment::{Position, Segment, segment_id};
 use crate::options::SyncMode;
 use crate::{EngineOptions, WriteError};
 
+#[cfg(test)]
+thread_local! {
+    /// A planted bug: acknowledges at once. The simulation is one thread.
+    pub(crate) static ACK_BEFORE_SYNC: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// What all logs of a node share.
 pub(crate) struct LogShared {
     pub runtime: Runtime,
@@ -294,7 +300,7 @@ impl ShardLog {
     /// Whether a write up to `end` may be acknowledged now; `None`: not yet.
     pub(crate) fn acknowledges(&self, end: u64) -> Option<Result<(), WriteError>> {
         #[cfg(test)]
-        if super::super::tests::planted_bug_ack_before_sync() {
+        if ACK_BEFORE_SYNC.get() {
             return Some(Ok(()));
         }
         if self.synced.load(Ordering::Acquire) >= end {

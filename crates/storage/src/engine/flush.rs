@@ -13,6 +13,7 @@ use model::{Column, ColumnId, Slices, Table};
 use runtime::OpenMode;
 use sstable::{Descriptor, SsTable, WriteOptions, Writer};
 
+use super::open::make_dir_synced;
 use super::read::{known_columns, source_error};
 use super::{Core, FlushTarget};
 use crate::OpenError;
@@ -216,11 +217,7 @@ impl Core {
         if state.has_dir.load(Ordering::Acquire) {
             return Ok(());
         }
-        let disk = self.runtime.disk();
-        disk.create_dir_all(&state.dir).map_err(OpenError::io(&state.dir))?;
-        for parent in state.dir.ancestors().skip(1).take(3) {
-            disk.sync_dir(parent).map_err(OpenError::io(parent))?;
-        }
+        make_dir_synced(&**self.runtime.disk(), &state.dir)?;
         state.has_dir.store(true, Ordering::Release);
         Ok(())
     }

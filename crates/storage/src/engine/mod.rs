@@ -46,7 +46,7 @@ struct Core {
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
     logs: Vec<Arc<ShardLog>>,
-    tables: ArcSwap<HashMap<TableId, Arc<TableState>, foldhash::fast::RandomState>>,
+    tables: ArcSwap<HashMap<TableId, Arc<TableState>, foldhash::fast::FixedState>>,
     /// One schema change at a time.
     schema_change: Mutex<()>,
     next_version_number: AtomicU64,

@@ -1,12 +1,15 @@
 //! Opening: SSTables, then what the log has beyond them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::codec::decode_update;
 use model::partition::SourceError;
 use model::{PartitionKey, Schema, Table, TableId};
+use runtime::Disk;
 use sstable::{Component, Descriptor, SsTable};
 
 use super::flush::BEGUN_NAME;
@@ -49,10 +52,7 @@ pub(super) fn open(
     let core = &engine.core;
     let disk = core.runtime.disk().clone();
     let dir = core.options.commitlog_dir.clone();
-    disk.create_dir_all(&dir).map_err(OpenError::io(&dir))?;
-    if let Some(parent) = dir.parent() {
-        disk.sync_dir(parent).map_err(OpenError::io(parent))?;
-    }
+    make_dir_synced(&*disk, &dir)?;
     let segments = list_segments(&*disk, &dir)?;
     let mut opening = Opening::new(core, segments);
 
@@ -70,6 +70,19 @@ pub(super) fn open(
     opening.finish();
     for log in &core.logs {
         log.start_periodic_syncs();
+    }
+    Ok(())
+}
+
+/// Makes a directory and those above it, so that it outlasts a power loss.
+pub(super) fn make_dir_synced(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
+    disk.create_dir_all(dir).map_err(OpenError::io(dir))?;
+    for parent in dir.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty()) {
+        match disk.sync_dir(parent) {
+            // Nothing of ours is missing in a directory that we may not open.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+            synced => synced.map_err(OpenError::io(parent))?,
+        }
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ impl Core {
 
     fn target<'a>(
         &self,
-        tables: &'a std::collections::HashMap<model::TableId, Arc<TableState>, foldhash::fast::RandomState>,
+        tables: &'a std::collections::HashMap<model::TableId, Arc<TableState>, foldhash::fast::FixedState>,
         mutation: &'a Mutation,
     ) -> Result<Target<'a>, WriteError> {
         let bytes = mutation.key.key.len();

@@ -20,7 +20,10 @@ mod filter;
 mod partitions;
 mod row;
 mod rows;
+mod scan;
+mod source;
 mod statistics;
+mod stream;
 mod trie;
 
 pub mod reader;
@@ -30,4 +33,4 @@ pub use descriptor::{Component, Descriptor, Version};
 pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata};
 pub use reader::SsTable;
-pub use writer::{Compression, WriteOptions, Writer, Written};
+pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};

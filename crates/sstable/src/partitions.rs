@@ -105,7 +105,8 @@ impl PartitionIndex {
             let hash = if with_hash { Some(cursor.u8()?) } else { None };
             Ok((hash, signed(cursor.take(width)?)))
         })();
-        let (hash, number) = parsed.map_err(|fault: Fault| self.pages.corrupt(node.position(), describe(fault)))?;
+        let (hash, number) =
+            parsed.map_err(|fault: Fault| self.pages.corrupt(node.position(), describe(fault)))?;
         let target = if number < 0 { Target::Data(!number as u64) } else { Target::Rows(number as u64) };
         Ok(Some((hash, target)))
     }
@@ -164,10 +165,13 @@ impl PartitionIndexWriter {
         encode_partition_key(key, &mut encoded);
         let (_, h2) = murmur3_x64_128(&key.key);
         let mut bytes = vec![h2 as u8];
-        let width = put_signed(&mut bytes, match target {
-            Target::Data(position) => !(position as i64),
-            Target::Rows(position) => position as i64,
-        });
+        let width = put_signed(
+            &mut bytes,
+            match target {
+                Target::Data(position) => !(position as i64),
+                Target::Rows(position) => position as i64,
+            },
+        );
         let payload = Payload { kind: WITH_HASH + width as u8 - 1, bytes };
         let mut common = 0;
         if let Some(previous) = self.pending.take() {

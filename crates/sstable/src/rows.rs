@@ -245,7 +245,9 @@ mod tests {
 
     #[test]
     fn numbers_take_as_few_bytes_as_their_sign_allows() {
-        for (number, width) in [(0, 1), (127, 1), (128, 2), (-1, 1), (-128, 1), (-129, 2), (i64::MAX, 8), (i64::MIN, 8)] {
+        for (number, width) in
+            [(0, 1), (127, 1), (128, 2), (-1, 1), (-128, 1), (-129, 2), (i64::MAX, 8), (i64::MIN, 8)]
+        {
             let mut out = Vec::new();
             assert_eq!(put_signed(&mut out, number), width, "{number}");
             assert_eq!(signed(&out), number);

@@ -144,13 +144,14 @@ impl Compressor {
                 out.resize(4 + bound, 0);
                 #[expect(clippy::little_endian_bytes, reason = "LZ4Compressor.java writes it so")]
                 out[..4].copy_from_slice(&length.to_le_bytes());
-                let taken =
-                    lz4_flex::block::compress_into(input, &mut out[4..]).map_err(|error| error.to_string())?;
+                let taken = lz4_flex::block::compress_into(input, &mut out[4..])
+                    .map_err(|error| error.to_string())?;
                 out.truncate(4 + taken);
             }
             Compressor::Snappy => {
                 out.resize(snap::raw::max_compress_len(input.len()), 0);
-                let taken = snap::raw::Encoder::new().compress(input, out).map_err(|error| error.to_string())?;
+                let taken =
+                    snap::raw::Encoder::new().compress(input, out).map_err(|error| error.to_string())?;
                 out.truncate(taken);
             }
             Compressor::Deflate => {

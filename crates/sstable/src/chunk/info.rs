@@ -47,9 +47,9 @@ impl CompressionInfo {
         let Some(compressor) = Compressor::from_name(&name) else {
             return Err(ReadError::Unsupported { version: format!("compressor {name}") });
         };
-        let info = CompressionInfo { compression: Compression { compressor, ..parsed.compression }, ..parsed };
-        info.check(file_bytes)
-            .map_err(|found| ReadError::corrupt(Component::CompressionInfo, 0, found))?;
+        let info =
+            CompressionInfo { compression: Compression { compressor, ..parsed.compression }, ..parsed };
+        info.check(file_bytes).map_err(|found| ReadError::corrupt(Component::CompressionInfo, 0, found))?;
         Ok(info)
     }
 
@@ -58,10 +58,14 @@ impl CompressionInfo {
         let chunks = self.data_bytes.div_ceil(chunk_bytes);
         let count = self.offsets.len() as u64;
         if count == 0 || (count != chunks && count != chunks + 1) {
-            return Err(format!("{count} chunks of {chunk_bytes} bytes cannot hold {} bytes", self.data_bytes));
+            return Err(format!(
+                "{count} chunks of {chunk_bytes} bytes cannot hold {} bytes",
+                self.data_bytes
+            ));
         }
         let ends = self.offsets.iter().skip(1).copied().chain([file_bytes]);
-        if self.offsets[0] != 0 || self.offsets.iter().zip(ends).any(|(&start, end)| end < start.saturating_add(4))
+        if self.offsets[0] != 0
+            || self.offsets.iter().zip(ends).any(|(&start, end)| end < start.saturating_add(4))
         {
             return Err("the offsets of chunks do not ascend to the end of Data.db".to_owned());
         }
@@ -105,6 +109,7 @@ fn parse(cursor: &mut Cursor<'_>) -> Result<(String, CompressionInfo), Fault> {
     if !cursor.is_at_end() {
         return Err(Fault::Bad("bytes follow the last chunk's offset"));
     }
-    let compression = Compression { compressor: Compressor::Noop, chunk_bytes, max_compressed_bytes, options };
+    let compression =
+        Compression { compressor: Compressor::Noop, chunk_bytes, max_compressed_bytes, options };
     Ok((name, CompressionInfo { compression, data_bytes, offsets }))
 }

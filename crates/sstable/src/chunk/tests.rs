@@ -33,10 +33,21 @@ fn table_options_name_compressor_chunk_and_ratio() {
     };
     let parse = |entries: &[(&str, &str)]| Compression::from_options(&options(entries));
     assert_eq!(parse(&[("enabled", "false")]).unwrap(), None);
-    assert_eq!(parse(&[("class", "org.apache.cassandra.io.compress.LZ4Compressor")]).unwrap(), Some(Compression::default()));
-    let found = parse(&[("class", "ZstdCompressor"), ("chunk_length_in_kb", "4"), ("min_compress_ratio", "1.5"), ("compression_level", "5")]);
+    assert_eq!(
+        parse(&[("class", "org.apache.cassandra.io.compress.LZ4Compressor")]).unwrap(),
+        Some(Compression::default())
+    );
+    let found = parse(&[
+        ("class", "ZstdCompressor"),
+        ("chunk_length_in_kb", "4"),
+        ("min_compress_ratio", "1.5"),
+        ("compression_level", "5"),
+    ]);
     let found = found.unwrap().unwrap();
-    assert_eq!((found.compressor, found.chunk_bytes, found.max_compressed_bytes), (Compressor::Zstd, 4096, 2731));
+    assert_eq!(
+        (found.compressor, found.chunk_bytes, found.max_compressed_bytes),
+        (Compressor::Zstd, 4096, 2731)
+    );
     assert_eq!((found.level(), &found.options), (5, &options(&[("compression_level", "5")])));
     assert_eq!(found.fast(), Compression::default());
     assert!(parse(&[("class", "BrotliCompressor")]).is_err());

@@ -58,6 +58,21 @@ pub(crate) fn decode_values(
     Ok(values)
 }
 
+/// Goes past values of all of `types`.
+pub(crate) fn skip_values(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Result<(), Fault> {
+    for batch in types.chunks(BATCH) {
+        let header = cursor.uvint()?;
+        for (i, (ty, _)) in batch.iter().enumerate() {
+            match (header >> (2 * i) & 3, fixed_bytes(ty)) {
+                (0, Some(count)) => cursor.take(count)?,
+                (0, None) => cursor.vbytes()?,
+                _ => &[],
+            };
+        }
+    }
+    Ok(())
+}
+
 /// Reads one value, with its length if that is not fixed.
 #[inline]
 pub(crate) fn decode_value(

@@ -58,8 +58,10 @@ impl ColumnList {
     fn new(stored: &[HeaderColumn], kind: ColumnKind, table: &Table) -> Result<ColumnList, ReadError> {
         let mut sorted: Vec<&HeaderColumn> = stored.iter().collect();
         sorted.sort_by_key(|column| column.sort_key());
-        let columns: Vec<StoredColumn> =
-            sorted.into_iter().map(|column| StoredColumn::new(column, kind, table)).collect::<Result<_, _>>()?;
+        let columns: Vec<StoredColumn> = sorted
+            .into_iter()
+            .map(|column| StoredColumn::new(column, kind, table))
+            .collect::<Result<_, _>>()?;
         let ascending = columns.iter().filter_map(|column| column.target).is_sorted();
         Ok(ColumnList { columns, ascending })
     }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use model::row::{NO_DELETION_TIME, NO_TTL};
 use model::{
-    Bound, BoundKind, Cell, Clustering, ColumnData, ColumnId, DeletionTime, Liveness, Marker, PartitionKey, Row,
+    Bound, BoundKind, Cell, Clustering, ColumnData, ColumnId, DeletionTime, Liveness, Marker, PartitionKey,
+    Row,
 };
 
 use super::clustering::{decode_value, decode_values};
@@ -46,7 +47,8 @@ impl Layout {
     /// Reads the static row of a file that has static columns; `None` if it is empty.
     pub(crate) fn static_row(&self, buffer: &Bytes, cursor: &mut Cursor<'_>) -> Result<Option<Row>, Fault> {
         let flags = cursor.u8()?;
-        if flags & EXTENSION == 0 || cursor.u8()? != IS_STATIC || flags & (END_OF_PARTITION | IS_MARKER) != 0 {
+        if flags & EXTENSION == 0 || cursor.u8()? != IS_STATIC || flags & (END_OF_PARTITION | IS_MARKER) != 0
+        {
             return Err(Fault::Bad("the static row is missing"));
         }
         let body_bytes = cursor.length()?;
@@ -97,6 +99,25 @@ impl Layout {
             return Ok(Item::Skipped(row.clustering.order));
         }
         Ok(Item::Row(row))
+    }
+
+    /// Reads the head of an element that is not wanted; returns how many bytes its body has, `None` at the end
+    /// marker.
+    pub(crate) fn skip(&self, cursor: &mut Cursor<'_>) -> Result<Option<u64>, Fault> {
+        let flags = cursor.u8()?;
+        if flags & END_OF_PARTITION != 0 {
+            return Ok(None);
+        }
+        let mut types = self.clustering.as_slice();
+        if flags & IS_MARKER != 0 {
+            cursor.u8()?;
+            let count = usize::from(cursor.u16()?);
+            types = types.get(..count).ok_or(Fault::Bad("a marker has too many values"))?;
+        } else if flags & EXTENSION != 0 {
+            cursor.u8()?;
+        }
+        super::clustering::skip_values(cursor, types)?;
+        Ok(Some(cursor.length()? as u64))
     }
 
     fn clustering(&self, buffer: &Bytes, cursor: &mut Cursor<'_>) -> Result<Clustering, Fault> {
@@ -173,8 +194,7 @@ impl Layout {
         } else if flags & HAS_TTL != 0 {
             return Err(Fault::Bad("a row without timestamp has a time to live"));
         }
-        let deletion =
-            if flags & HAS_DELETION != 0 { bases.deletion(body)? } else { DeletionTime::LIVE };
+        let deletion = if flags & HAS_DELETION != 0 { bases.deletion(body)? } else { DeletionTime::LIVE };
         let mut row = Row { clustering, liveness, deletion, columns: Vec::new() };
         let mut reader = CellReader { layout: self, buffer, liveness, flags, columns: Vec::new() };
         if flags & HAS_ALL_COLUMNS != 0 {
@@ -268,7 +288,8 @@ impl CellReader<'_> {
                 deletion = DeletionTime::LIVE;
             }
         }
-        let count = usize::try_from(body.uvint32()?).map_err(|_| Fault::Bad("a count of cells is negative"))?;
+        let count =
+            usize::try_from(body.uvint32()?).map_err(|_| Fault::Bad("a count of cells is negative"))?;
         let mut cells = Vec::with_capacity(count.min(body.remaining() / 2));
         for _ in 0..count {
             let (path, cell) = self.cell(body, column)?;
@@ -315,7 +336,8 @@ impl CellReader<'_> {
                 ttl_s = self.layout.bases.ttl(body)?;
             }
         }
-        let path = if column.is_complex { decode_value(body, Some(self.buffer), None)? } else { Bytes::new() };
+        let path =
+            if column.is_complex { decode_value(body, Some(self.buffer), None)? } else { Bytes::new() };
         let mut value = Bytes::new();
         if !has(CELL_HAS_EMPTY_VALUE) {
             let fixed = if column.is_complex { None } else { column.fixed };

@@ -62,7 +62,8 @@ impl Cardinality {
         let words = REGISTERS.div_ceil(REGISTERS_PER_WORD);
         put_leb128(&mut out, 4 * words as u32);
         for registers in self.registers.chunks(REGISTERS_PER_WORD) {
-            let word = registers.iter().enumerate().fold(0_u32, |word, (i, &r)| word | u32::from(r) << (5 * i));
+            let word =
+                registers.iter().enumerate().fold(0_u32, |word, (i, &r)| word | u32::from(r) << (5 * i));
             out.extend_from_slice(&word.to_be_bytes());
         }
         out

@@ -95,13 +95,12 @@ impl Collector {
     }
 
     /// Widens the covered slice to a partition's first and last row or range tombstone.
-    pub(crate) fn cover(&mut self, first: &Unfiltered, last: &Unfiltered) {
-        let start = bound_of(first, BoundKind::InclusiveStart);
+    pub(crate) fn cover(&mut self, first: Bound, last: &Unfiltered) {
         let end = bound_of(last, BoundKind::InclusiveEnd);
         let covered = &mut self.stats.covered;
         let is_first = *covered == nothing();
-        if is_first || start.order < covered.start.order {
-            covered.start = start;
+        if is_first || first.order < covered.start.order {
+            covered.start = first;
         }
         if is_first || end.order > covered.end.order {
             covered.end = end;
@@ -144,7 +143,7 @@ impl Collector {
 }
 
 /// The bound of a range tombstone's side as it is, that of a row as `kind`.
-fn bound_of(unfiltered: &Unfiltered, kind: BoundKind) -> Bound {
+pub(crate) fn bound_of(unfiltered: &Unfiltered, kind: BoundKind) -> Bound {
     match unfiltered {
         Unfiltered::Marker(marker) => marker.bound.clone(),
         Unfiltered::Row(row) => {

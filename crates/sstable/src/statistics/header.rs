@@ -134,7 +134,9 @@ impl SerializationHeader {
                 let type_name = text(cursor)?;
                 match CqlType::parse_class_name(&type_name) {
                     Ok((ty, _)) => list.push(HeaderColumn { name: column.into(), type_name, ty }),
-                    Err(_) => return Ok(Err(ReadError::Unsupported { version: format!("type {type_name}") })),
+                    Err(_) => {
+                        return Ok(Err(ReadError::Unsupported { version: format!("type {type_name}") }));
+                    }
                 }
             }
         }

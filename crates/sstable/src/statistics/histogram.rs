@@ -94,7 +94,8 @@ pub(crate) struct TombstoneHistogram {
 impl TombstoneHistogram {
     pub(crate) fn add(&mut self, local_deletion_s: u32) {
         let over = local_deletion_s % ROUND_S;
-        let second = if over == 0 { local_deletion_s } else { local_deletion_s.saturating_add(ROUND_S - over) };
+        let second =
+            if over == 0 { local_deletion_s } else { local_deletion_s.saturating_add(ROUND_S - over) };
         *self.spool.entry(second.min(LAST_DELETION_S)).or_default() += 1;
         if self.spool.len() > SPOOL_MAX {
             self.merge_spool();
@@ -142,7 +143,10 @@ mod tests {
             histogram.add(value);
         }
         assert_eq!(histogram.offsets[..13], [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20]);
-        assert_eq!((histogram.counts[0], histogram.counts[1], histogram.counts[9], histogram.counts[118]), (2, 1, 1, 1));
+        assert_eq!(
+            (histogram.counts[0], histogram.counts[1], histogram.counts[9], histogram.counts[118]),
+            (2, 1, 1, 1)
+        );
         let mut out = Vec::new();
         histogram.encode(&mut out);
         assert_eq!(EstimatedHistogram::parse(&mut Cursor::new(&out)), Ok(histogram));

@@ -122,7 +122,8 @@ struct Block<'a> {
 
 /// Takes the file apart and checks all CRCs.
 fn blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>, ReadError> {
-    let corrupt = |offset: usize, found: &str| ReadError::corrupt(Component::Statistics, offset as u64, found);
+    let corrupt =
+        |offset: usize, found: &str| ReadError::corrupt(Component::Statistics, offset as u64, found);
     let mut cursor = Cursor::new(bytes);
     let contents = contents(&mut cursor).map_err(|fault| corrupt(cursor.position(), describe(fault)))?;
     let ends = contents.iter().skip(1).map(|(_, offset)| *offset).chain([bytes.len()]);

@@ -99,7 +99,9 @@ impl Draft {
     /// Children, or characters that a dense node spans.
     fn places(&self, shape: Shape) -> usize {
         match (shape, self.children.first(), self.children.last()) {
-            (Shape::Dense { .. }, Some(first), Some(last)) => usize::from(last.character - first.character) + 1,
+            (Shape::Dense { .. }, Some(first), Some(last)) => {
+                usize::from(last.character - first.character) + 1
+            }
             _ => self.children.len(),
         }
     }
@@ -142,7 +144,8 @@ impl Draft {
         let payload = self.payload.clone().unwrap_or_default();
         let mut out = Vec::with_capacity(16);
         let first = (code as u8) << 4;
-        let distance = |child: &Draft| position - child.placed.expect("children are placed before their parent");
+        let distance =
+            |child: &Draft| position - child.placed.expect("children are placed before their parent");
         match shape {
             Shape::Leaf => out.push(first | payload.kind),
             Shape::Single4 | Shape::Single12 | Shape::Single { .. } => {
@@ -212,8 +215,14 @@ impl Builder {
     }
 
     /// Adds a key, which must be greater than all before. The empty one may come first.
-    pub(crate) fn add(&mut self, key: &[u8], payload: Payload, out: &mut dyn Output) -> Result<(), WriteError> {
-        let is_first = self.path.len() == 1 && self.path[0].payload.is_none() && self.path[0].children.is_empty();
+    pub(crate) fn add(
+        &mut self,
+        key: &[u8],
+        payload: Payload,
+        out: &mut dyn Output,
+    ) -> Result<(), WriteError> {
+        let is_first =
+            self.path.len() == 1 && self.path[0].payload.is_none() && self.path[0].children.is_empty();
         if !is_first && key <= self.last_key.as_slice() {
             return Err(WriteError::OutOfOrder { found: "keys of an index do not ascend".to_owned() });
         }

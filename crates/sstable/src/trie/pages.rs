@@ -86,7 +86,8 @@ impl Pages {
         }
         let start = number * PAGE_BYTES as u64;
         let mut page = vec![0; (self.bytes - start).min(PAGE_BYTES as u64) as usize];
-        file.read_exact_at(&mut page, start).map_err(|source| ReadError::io(self.component, start, source))?;
+        file.read_exact_at(&mut page, start)
+            .map_err(|source| ReadError::io(self.component, start, source))?;
         let page = Bytes::from(page);
         slots.lock().unwrap_or_else(PoisonError::into_inner)[slot] = Some((number, page.clone()));
         Ok(page)

@@ -40,9 +40,8 @@ fn build(keys: &[Vec<u8>], start: usize) -> (Pages, u64) {
 
 fn random_keys(prng: &mut Prng, count: usize) -> Vec<Vec<u8>> {
     let alphabet = [2, 5, 250][prng.index(3)];
-    let mut keys: Vec<Vec<u8>> = (0..count)
-        .map(|_| (0..prng.between(0, 12)).map(|_| prng.below(alphabet) as u8).collect())
-        .collect();
+    let mut keys: Vec<Vec<u8>> =
+        (0..count).map(|_| (0..prng.between(0, 12)).map(|_| prng.below(alphabet) as u8).collect()).collect();
     if prng.chance(0.3) {
         let prefix = vec![7; prng.index(6000)];
         keys.iter_mut().for_each(|key| {

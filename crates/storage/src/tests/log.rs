@@ -1,7 +1,6 @@
 //! The commit log: cut and damaged files.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use runtime::sim::{SimDisk, SimRuntime};
 use runtime::{Disk, OpenMode, Runtime};
@@ -62,84 +61,73 @@ fn write_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) {
     file.write_all_at(bytes, 0).unwrap();
 }
 
-/// Cuts the log at every byte: what stands whole before the cut is replayed, and nothing else, now and after yet
-/// another start.
-fn cut_everywhere(runtime: &Runtime, path: &Path, bytes: &[u8], dir: &Path) {
-    let (ends, _) = ends_of_entries(path, bytes);
-    assert_eq!(ends.len(), ENTRIES_COUNT as usize);
-    let disk = runtime.disk();
-    for cut in 0..=bytes.len() {
-        let dir = dir.join("cut");
-        if disk.exists(&dir).unwrap() {
-            disk.remove_dir_all(&dir).unwrap();
-        }
-        let log_dir = dir.join("commitlog");
-        disk.create_dir_all(&log_dir).unwrap();
-        write_file(&**disk, &log_dir.join(path.file_name().unwrap()), &bytes[..cut]);
-        let whole = ends.iter().filter(|end| **end <= cut).count();
-        for start in 0..2 {
-            let engine = open(runtime, options(&dir), &[table()]);
-            assert_eq!(scan(&engine, &table()), expected(whole), "cut at {cut}, start {start}");
-        }
+/// Opens a node whose log is these bytes, twice: what stands whole before the cut is replayed, and nothing else.
+fn check_cut(runtime: &Runtime, path: &Path, bytes: &[u8], cut: usize, ends: &[usize], dir: &Path) {
+    let log_dir = dir.join("commitlog");
+    runtime.disk().create_dir_all(&log_dir).unwrap();
+    write_file(&**runtime.disk(), &log_dir.join(path.file_name().unwrap()), &bytes[..cut]);
+    let whole = ends.iter().filter(|end| **end <= cut).count();
+    for start in 0..2 {
+        let engine = open(runtime, options(dir), &[table()]);
+        assert_eq!(scan(&engine, &table()), expected(whole), "cut at {cut}, start {start}");
     }
 }
 
 #[test]
 fn the_log_cut_at_every_byte_replays_what_is_before_the_cut_in_the_simulation() {
-    let sim = SimRuntime::new(1);
-    sim.block_on(|runtime| async move {
-        let (path, bytes) = write_log(runtime.clone(), PathBuf::from("/node")).await;
-        cut_everywhere(&runtime, &path, &bytes, Path::new("/"));
-    });
+    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, PathBuf::from("/node")));
+    let (ends, _) = ends_of_entries(&path, &bytes);
+    assert_eq!(ends.len(), ENTRIES_COUNT as usize);
+    for cut in 0..=bytes.len() {
+        let sim = SimRuntime::new(cut as u64);
+        let runtime = sim.runtime();
+        check_cut(&runtime, &path, &bytes, cut, &ends, Path::new("/node"));
+    }
 }
 
 #[test]
 fn the_log_cut_at_every_byte_replays_what_is_before_the_cut_on_the_machine() {
     // One shard, so that there is one segment: its bytes come from the simulation, the disk is real.
-    on_real("cut", |runtime, dir| async move {
-        let sim_bytes = std::thread::scope(|scope| {
-            let writer = scope.spawn(|| {
-                SimRuntime::new(1).block_on(|runtime| write_log(runtime, PathBuf::from("/node")))
-            });
-            writer.join().unwrap()
-        });
-        let (path, bytes) = sim_bytes;
-        cut_everywhere(&runtime, &path, &bytes, &dir);
+    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, PathBuf::from("/node")));
+    on_real("cut", move |runtime, dir| {
+        let (path, bytes) = (path.clone(), bytes.clone());
+        async move {
+            let (ends, _) = ends_of_entries(&path, &bytes);
+            for cut in 0..=bytes.len() {
+                let dir = dir.join("cut");
+                check_cut(&runtime, &path, &bytes, cut, &ends, &dir);
+                runtime.disk().remove_dir_all(&dir).unwrap();
+            }
+        }
     });
 }
 
 #[test]
 fn damage_before_what_is_known_as_safe_stops_the_start_and_names_the_place() {
-    let sim = SimRuntime::new(2);
-    sim.block_on(|runtime| async move {
-        let (path, bytes) = write_log(runtime.clone(), PathBuf::from("/node")).await;
-        let (ends, promised) = ends_of_entries(&path, &bytes);
-        assert_eq!(promised, ends[ENTRIES_COUNT as usize - 2], "all but the last entry are known as safe");
-        for offset in 0..bytes.len() {
-            let dir = PathBuf::from("/damaged");
-            let disk: &Arc<dyn Disk> = runtime.disk();
-            if disk.exists(&dir).unwrap() {
-                disk.remove_dir_all(&dir).unwrap();
+    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, PathBuf::from("/node")));
+    let (ends, promised) = ends_of_entries(&path, &bytes);
+    assert_eq!(promised, ends[ENTRIES_COUNT as usize - 2], "all but the last entry are known as safe");
+    for offset in 0..bytes.len() {
+        let sim = SimRuntime::new(offset as u64);
+        let (runtime, dir) = (sim.runtime(), PathBuf::from("/node"));
+        runtime.disk().create_dir_all(&dir.join("commitlog")).unwrap();
+        let mut damaged = bytes.clone();
+        damaged[offset] ^= 1 << (offset % 8);
+        write_file(&**runtime.disk(), &dir.join("commitlog").join(path.file_name().unwrap()), &damaged);
+        match try_open(&runtime, options(&dir), &[table()]) {
+            Ok(engine) => {
+                assert!(offset >= promised, "damage at {offset} passed");
+                assert_eq!(scan(&engine, &table()), expected(ENTRIES_COUNT as usize - 1));
             }
-            disk.create_dir_all(&dir.join("commitlog")).unwrap();
-            let mut damaged = bytes.clone();
-            damaged[offset] ^= 1 << (offset % 8);
-            write_file(&**disk, &dir.join("commitlog").join(path.file_name().unwrap()), &damaged);
-            match try_open(&runtime, options(&dir), &[table()]) {
-                Ok(engine) => {
-                    assert!(offset >= promised, "damage at {offset} passed");
-                    assert_eq!(scan(&engine, &table()), expected(ENTRIES_COUNT as usize - 1));
-                }
-                Err(OpenError::Damaged { path: named, offset: at, .. }) => {
-                    assert!(offset < promised, "damage at {offset} is a torn tail");
-                    assert_eq!(named.file_name(), path.file_name());
-                    let record = ends.iter().rev().find(|end| **end <= offset);
-                    assert!(record.is_none_or(|start| at as usize == *start), "{offset}: {at}");
-                }
-                Err(other) => panic!("damage at {offset}: {other}"),
+            Err(OpenError::Damaged { path: named, offset: at, .. }) => {
+                assert!(offset < promised, "damage at {offset} is a torn tail");
+                assert_eq!(named.file_name(), path.file_name());
+                let record = ends.iter().rev().find(|end| **end <= offset);
+                assert!(record.is_none_or(|start| at as usize == *start), "{offset}: {at}");
             }
+            Err(other) => panic!("damage at {offset}: {other}"),
         }
-    });
+    }
 }
 
 #[test]

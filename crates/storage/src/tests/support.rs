@@ -175,7 +175,10 @@ pub(super) fn on_both<Fut: Future<Output = ()> + 'static>(name: &str, case: fn(R
     on_real(name, case);
 }
 
-pub(super) fn on_real<Fut: Future<Output = ()> + 'static>(name: &str, case: fn(Runtime, PathBuf) -> Fut) {
+pub(super) fn on_real<Fut: Future<Output = ()> + 'static>(
+    name: &str,
+    case: impl FnOnce(Runtime, PathBuf) -> Fut + Send + 'static,
+) {
     let dir = std::env::temp_dir().join(format!("helenus-storage-{}-{name}", std::process::id()));
     let real = RealRuntime::start(2).unwrap();
     let disk = real.runtime().disk().clone();

@@ -1,7 +1,11 @@
 //! Plays conversations recorded with a running Cassandra and compares every answer.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use cql::ast::StatementKind;
-use model::{QueryError, Schema, Value};
+use model::{ColumnId, DeletionTime, Mutation, PartitionKey, QueryError, Row, Schema, TableId, Value};
 use uuid::Uuid;
 
 use super::change::{ChangeContext, SchemaChange, apply_schema_statement};
@@ -12,18 +16,30 @@ use crate::system::definitions;
 /// Answers in which Helenus differs on purpose: what it does not have.
 const DIFFERENT: [&str; 1] = ["not yet supported by Helenus"];
 
-struct Session {
-    schema: Schema,
+/// A client's session on a schema that is stored after each change.
+pub(super) struct Session {
+    pub(super) schema: Schema,
     keyspace: Option<String>,
     statements: u16,
+    stored: Stored,
 }
 
 impl Session {
-    fn new() -> Session {
-        Session { schema: definitions::initial_schema(), keyspace: None, statements: 0 }
+    pub(super) fn new() -> Session {
+        let schema = definitions::initial_schema();
+        let mut stored = Stored::default();
+        let nothing = Schema { version: Uuid::nil(), keyspaces: BTreeMap::new() };
+        stored.apply(rows::mutations(&nothing, &schema, 1));
+        Session { schema, keyspace: None, statements: 0, stored }
     }
 
-    fn answer(&mut self, text: &str) -> Result<Vec<String>, QueryError> {
+    /// Runs a statement that must succeed.
+    #[track_caller]
+    pub(super) fn run(&mut self, text: &str) -> Vec<String> {
+        self.answer(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    pub(super) fn answer(&mut self, text: &str) -> Result<Vec<String>, QueryError> {
         self.statements += 1;
         let statement = cql::parse(text).map_err(|error| QueryError::Syntax(error.message))?;
         match &statement.kind {
@@ -59,9 +75,61 @@ impl Session {
         if effect.is_none() {
             assert_eq!(new, self.schema);
         }
+        self.stored.apply(rows::mutations(&self.schema, &new, ctx.now_us));
+        assert_eq!(without_column_ids(&self.stored.schema()), without_column_ids(&new));
         self.schema = new;
         Ok(warnings.into_iter().map(|warning| format!("warning: {warning}")).collect())
     }
+}
+
+/// The tables of `system_schema` as a store would keep them.
+#[derive(Default)]
+pub(super) struct Stored {
+    rows: BTreeMap<(TableId, PartitionKey, Bytes), Row>,
+}
+
+impl Stored {
+    pub(super) fn apply(&mut self, mutations: Vec<Mutation>) {
+        for Mutation { table, key, update } in mutations {
+            assert_eq!(&*table.keyspace, "system_schema");
+            assert!(update.range_tombstones.is_empty() && update.static_row.is_none());
+            if update.deletion != DeletionTime::LIVE {
+                self.rows.retain(|(id, row_key, _), _| *id != table.id || *row_key != key);
+            }
+            assert!(update.rows.is_sorted_by(|a, b| a.clustering < b.clustering));
+            for row in update.rows {
+                let place = (table.id, key.clone(), row.clustering.order.clone());
+                if row.deletion != DeletionTime::LIVE {
+                    assert!(self.rows.remove(&place).is_some(), "only what is there is deleted");
+                    continue;
+                }
+                assert!(row.columns.is_sorted_by_key(|(id, _)| *id));
+                self.rows.insert(place, row);
+            }
+        }
+    }
+
+    pub(super) fn schema(&self) -> Schema {
+        let read = &mut |table: &Arc<model::Table>| {
+            let rows = self.rows.iter().filter(|((id, ..), _)| *id == table.id);
+            Ok(rows.map(|((_, key, _), row)| (key.clone(), row.clone())).collect())
+        };
+        rows::schema_from_rows(read).expect("what was written can be read")
+    }
+}
+
+/// The schema as it is compared with one that was read from rows: column numbers are not stored.
+fn without_column_ids(schema: &Schema) -> Schema {
+    let mut schema = schema.clone();
+    for keyspace in schema.keyspaces.values_mut() {
+        for table in Arc::make_mut(keyspace).tables.values_mut() {
+            let table = Arc::make_mut(table);
+            table.next_column_id = 0;
+            let keys = table.partition_key.iter_mut().chain(&mut table.clustering);
+            keys.chain(&mut table.statics).chain(&mut table.regulars).for_each(|column| column.id = ColumnId(0));
+        }
+    }
+    schema
 }
 
 fn shown(result: &DescribeResult) -> Vec<String> {

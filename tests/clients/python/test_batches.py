@@ -113,9 +113,9 @@ def test_update_if(db):
 
 
 def test_delete_if(db):
-    db.table("sessions", "id int PRIMARY KEY, token text")
-    db.execute("INSERT INTO sessions (id, token) VALUES (1, 'abc')")
-    assert lwt(db, "DELETE FROM sessions WHERE id = 1 IF token = 'wrong'") == {"applied": False, "token": "abc"}
+    db.table("sessions", "id int PRIMARY KEY, secret text")
+    db.execute("INSERT INTO sessions (id, secret) VALUES (1, 'abc')")
+    assert lwt(db, "DELETE FROM sessions WHERE id = 1 IF secret = 'wrong'") == {"applied": False, "secret": "abc"}
     assert lwt(db, "DELETE FROM sessions WHERE id = 1 IF EXISTS") == {"applied": True}
     assert lwt(db, "DELETE FROM sessions WHERE id = 1 IF EXISTS") == {"applied": False}
 

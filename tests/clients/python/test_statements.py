@@ -5,6 +5,8 @@ import pytest
 from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.query import SimpleStatement
 
+from conftest import open_cluster
+
 
 @pytest.fixture(scope="module")
 def events(db):
@@ -139,14 +141,14 @@ def test_the_newest_timestamp_wins(db):
 
 def test_the_client_may_bring_its_own_clock(db):
     db.table("own_clock", "k int PRIMARY KEY, v text")
-    session = db.cluster.connect(db.keyspace)
+    cluster = open_cluster(db.version, db.variant.compression, timestamp_generator=lambda: 424242)
+    session = cluster.connect(db.keyspace)
     try:
-        session.timestamp_generator = lambda: 424242
         session.execute("INSERT INTO own_clock (k, v) VALUES (1, 'x')")
         session.execute(session.prepare("INSERT INTO own_clock (k, v) VALUES (?, ?)"), (2, "y"))
         assert sorted(db.rows("SELECT k, writetime(v) FROM own_clock")) == [(1, 424242), (2, 424242)]
     finally:
-        session.shutdown()
+        cluster.shutdown()
 
 
 def test_values_by_name(db):

@@ -41,11 +41,7 @@ pub fn node() -> String {
 }
 
 pub async fn connect() -> Result<Session, Box<dyn Error + Send + Sync>> {
-    Ok(SessionBuilder::new()
-        .known_node(node())
-        .connection_timeout(Duration::from_secs(10))
-        .build()
-        .await?)
+    Ok(SessionBuilder::new().known_node(node()).connection_timeout(Duration::from_secs(10)).build().await?)
 }
 
 /// A fresh, empty table.
@@ -102,7 +98,9 @@ async fn main() -> Outcome {
     let session = Arc::new(connect().await?);
     let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
     session.query_unpaged(format!("DROP KEYSPACE IF EXISTS {KEYSPACE}"), &[]).await?;
-    session.query_unpaged(format!("CREATE KEYSPACE {KEYSPACE} WITH replication = {replication}"), &[]).await?;
+    session
+        .query_unpaged(format!("CREATE KEYSPACE {KEYSPACE} WITH replication = {replication}"), &[])
+        .await?;
     session.use_keyspace(KEYSPACE, false).await?;
 
     let (mut passed, mut failed) = (0, 0);

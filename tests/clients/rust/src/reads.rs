@@ -69,7 +69,10 @@ pub async fn a_page_state_is_resumed_by_another_session(session: Arc<Session>) -
     Ok(())
 }
 
-async fn column(session: &Session, query: &str) -> Result<Vec<i32>, Box<dyn std::error::Error + Send + Sync>> {
+async fn column(
+    session: &Session,
+    query: &str,
+) -> Result<Vec<i32>, Box<dyn std::error::Error + Send + Sync>> {
     let rows = select(session, query, ()).await?;
     Ok(rows.rows::<(i32,)>()?.map(|row| row.map(|(c,)| c)).collect::<Result<_, _>>()?)
 }
@@ -114,7 +117,12 @@ pub async fn token_ranges(session: Arc<Session>) -> Outcome {
     let mut found = Vec::new();
     for pair in all.windows(2) {
         let (low, high) = (pair[0].0, pair[1].0);
-        let rows = select(&session, "SELECT DISTINCT p FROM pages WHERE token(p) > ? AND token(p) <= ?", (low, high)).await?;
+        let rows = select(
+            &session,
+            "SELECT DISTINCT p FROM pages WHERE token(p) > ? AND token(p) <= ?",
+            (low, high),
+        )
+        .await?;
         found.push(rows.single_row::<(i32,)>()?.0);
         let computed = insert.calculate_token(&(pair[1].1, 0))?.expect("the key is known");
         assert_eq!(computed.value(), high, "the driver's token for {}", pair[1].1);
@@ -128,7 +136,9 @@ pub async fn many_requests_in_flight(session: Arc<Session>) -> Outcome {
     let insert = session.prepare("INSERT INTO busy (k, v) VALUES (?, ?)").await?;
     try_join_all((0..1000).map(|k| session.execute_unpaged(&insert, (k, k * k)))).await?;
     let query = session.prepare("SELECT k, v FROM busy WHERE k = ?").await?;
-    for (k, result) in try_join_all((0..1000).map(|k| session.execute_unpaged(&query, (k,)))).await?.into_iter().enumerate() {
+    for (k, result) in
+        try_join_all((0..1000).map(|k| session.execute_unpaged(&query, (k,)))).await?.into_iter().enumerate()
+    {
         let k = k as i32;
         assert_eq!(result.into_rows_result()?.single_row::<(i32, i32)>()?, (k, k * k));
     }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
 use scylla::cluster::metadata::{ColumnKind, ColumnType, NativeType, Strategy};
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::policies::retry::FallthroughRetryPolicy;
-use scylla::statement::unprepared::Statement;
 use scylla::statement::Consistency;
+use scylla::statement::unprepared::Statement;
 
-use crate::{KEYSPACE, Outcome, connect, run, table};
+use crate::{KEYSPACE, Outcome, node, run, table};
 
 pub async fn the_node_is_known(session: Arc<Session>) -> Outcome {
     let state = session.get_cluster_state();
@@ -24,13 +25,22 @@ pub async fn the_node_is_known(session: Arc<Session>) -> Outcome {
 }
 
 pub async fn metadata(session: Arc<Session>) -> Outcome {
-    table(&session, "described", "p1 int, p2 text, c1 timestamp, c2 int, s int static, \
-        v map<text, frozen<list<int>>>, w vector<float, 3>, PRIMARY KEY ((p1, p2), c1, c2)").await?;
+    table(
+        &session,
+        "described",
+        "p1 int, p2 text, c1 timestamp, c2 int, s int static, \
+        v map<text, frozen<list<int>>>, w vector<float, 3>, PRIMARY KEY ((p1, p2), c1, c2)",
+    )
+    .await?;
     session.query_unpaged("CREATE TYPE IF NOT EXISTS street (name text, number int)", &[]).await?;
     session.refresh_metadata().await?;
     let state = session.get_cluster_state();
     let keyspace = state.get_keyspace(KEYSPACE).expect("our keyspace");
-    assert!(matches!(keyspace.strategy, Strategy::SimpleStrategy { replication_factor: 1 }), "{:?}", keyspace.strategy);
+    assert!(
+        matches!(keyspace.strategy, Strategy::SimpleStrategy { replication_factor: 1 }),
+        "{:?}",
+        keyspace.strategy
+    );
     let described = &keyspace.tables["described"];
     assert_eq!(described.partition_key, ["p1", "p2"]);
     assert_eq!(described.clustering_key, ["c1", "c2"]);
@@ -44,8 +54,13 @@ pub async fn metadata(session: Arc<Session>) -> Outcome {
     Ok(())
 }
 
+/// The driver re-reads, at each refresh, only the keyspaces that SCHEMA_CHANGE events have named.
 pub async fn another_session_sees_a_schema_change(session: Arc<Session>) -> Outcome {
-    let watcher = connect().await?;
+    let watcher = SessionBuilder::new()
+        .known_node(node())
+        .cluster_metadata_refresh_interval(Duration::from_millis(500))
+        .build()
+        .await?;
     table(&session, "announced", "k int PRIMARY KEY").await?;
     for _ in 0..100 {
         let state = watcher.get_cluster_state();
@@ -87,12 +102,16 @@ pub async fn unavailable(session: Arc<Session>) -> Outcome {
     let created = session
         .query_unpaged(format!("CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 3}}"), &[])
         .await?;
-    assert!(created.warnings().any(|text| text.contains("higher than the number of nodes 1")), "a warning comes with it");
+    assert!(
+        created.warnings().any(|text| text.contains("higher than the number of nodes 1")),
+        "a warning comes with it"
+    );
     session.query_unpaged(format!("CREATE TABLE {name}.t (k int PRIMARY KEY)"), &[]).await?;
     let mut statement = Statement::new(format!("INSERT INTO {name}.t (k) VALUES (1)"));
     statement.set_consistency(Consistency::Quorum);
     statement.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy::new())));
-    let (error, _) = database_error(session.query_unpaged(statement, &[]).await.expect_err("RF 3 on one node"));
+    let (error, _) =
+        database_error(session.query_unpaged(statement, &[]).await.expect_err("RF 3 on one node"));
     assert_eq!(error, DbError::Unavailable { consistency: Consistency::Quorum, required: 2, alive: 1 });
     session.query_unpaged(format!("DROP KEYSPACE {name}"), &[]).await?;
     Ok(())

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use scylla::client::session::Session;
+use scylla::statement::SerialConsistency;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::unprepared::Statement;
-use scylla::statement::SerialConsistency;
 use scylla::value::{Counter, CqlValue, Row};
 
 use crate::{Outcome, run, select, table};
@@ -35,7 +35,10 @@ pub async fn batches(session: Arc<Session>) -> Outcome {
 }
 
 /// The only row of a conditional statement's answer, by column name.
-async fn condition(session: &Session, query: &str) -> Result<HashMap<String, Option<CqlValue>>, Box<dyn std::error::Error + Send + Sync>> {
+async fn condition(
+    session: &Session,
+    query: &str,
+) -> Result<HashMap<String, Option<CqlValue>>, Box<dyn std::error::Error + Send + Sync>> {
     let mut statement = Statement::new(query);
     statement.set_serial_consistency(Some(SerialConsistency::LocalSerial));
     let rows = session.query_unpaged(statement, &[]).await?.into_rows_result()?;
@@ -59,7 +62,8 @@ pub async fn insert_if_not_exists(session: Arc<Session>) -> Outcome {
         ("balance".to_owned(), Some(CqlValue::Int(10))),
     ]);
     assert_eq!(condition(&session, insert).await?, old);
-    let prepared = select(&session, "INSERT INTO accounts (id, owner) VALUES (?, ?) IF NOT EXISTS", (1, "Bob")).await?;
+    let prepared =
+        select(&session, "INSERT INTO accounts (id, owner) VALUES (?, ?) IF NOT EXISTS", (1, "Bob")).await?;
     assert_eq!(prepared.single_row::<(bool, i32, i32, String)>()?, (false, 1, 10, "Ada".to_owned()));
     Ok(())
 }
@@ -79,7 +83,8 @@ pub async fn update_and_delete_if(session: Arc<Session>) -> Outcome {
 
 pub async fn ttl_and_timestamps(session: Arc<Session>) -> Outcome {
     table(&session, "aged", "k int PRIMARY KEY, v text, w text").await?;
-    run(&session, "INSERT INTO aged (k, v) VALUES (1, 'x') USING TTL ? AND TIMESTAMP ?", (1000, 123_456_i64)).await?;
+    run(&session, "INSERT INTO aged (k, v) VALUES (1, 'x') USING TTL ? AND TIMESTAMP ?", (1000, 123_456_i64))
+        .await?;
     let rows = select(&session, "SELECT ttl(v), writetime(v), ttl(w) FROM aged WHERE k = 1", ()).await?;
     let (ttl, written, none) = rows.single_row::<(i32, i64, Option<i32>)>()?;
     assert!((900..=1000).contains(&ttl) && written == 123_456 && none.is_none());

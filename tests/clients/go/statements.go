@@ -132,7 +132,7 @@ func staticsAndClocks(session *gocql.Session) {
 func valuesByName(session *gocql.Session) {
 	table(session, "named", "k int PRIMARY KEY, v text, w text")
 	execute(session, "INSERT INTO named (k, v, w) VALUES (:key, :value, :other)",
-		gocql.NamedValue("other", "y"), gocql.NamedValue("key", 1), gocql.NamedValue("value", "x"))
+		gocql.NamedValue("key", 1), gocql.NamedValue("value", "x"), gocql.NamedValue("other", "y"))
 	var v, w string
 	must(session.Query("SELECT v, w FROM named WHERE k = :key", gocql.NamedValue("key", 1)).Scan(&v, &w))
 	equal(v+w, "xy")

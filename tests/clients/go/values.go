@@ -101,7 +101,7 @@ func collections(session *gocql.Session) {
 
 func tuplesAndVectors(session *gocql.Session) {
 	table(session, "tuples", "k int PRIMARY KEY, t tuple<int, text>, v vector<float, 3>, w vector<text, 2>")
-	execute(session, "INSERT INTO tuples (k, t, v, w) VALUES (1, ?, ?, ?)", 1, "one", []float32{1, -2.5, 0}, []string{"a", "longer"})
+	execute(session, "INSERT INTO tuples (k, t, v, w) VALUES (1, (?, ?), ?, ?)", 1, "one", []float32{1, -2.5, 0}, []string{"a", "longer"})
 	var number int
 	var text string
 	var v []float32

@@ -12,6 +12,7 @@ The cases stand in framing.py (1-15: bytes, segments, compression) and messages.
 Numbers are those of the list of bad input kept with the project's reliability notes.
 """
 import argparse
+import os
 import sys
 import time
 import traceback
@@ -54,6 +55,10 @@ class Node:
             return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
 
 
+def node_lives(pid):
+    return os.path.exists(f"/proc/{pid}/status")
+
+
 def run(node, case):
     """None if the case passed, else why not."""
     try:
@@ -91,9 +96,15 @@ def main():
         print(f"{verdict} {case.number:>2} {case.name} ({time.monotonic() - started:.1f} s){'' if problem is None else ': ' + problem}", flush=True)
         if problem is not None:
             node.good.close()
-            node.good = node.open()
-    messages.clean_up(node)
-    if options.pid is not None:
+            try:
+                node.good = node.open()
+            except (OSError, wire.Closed, wire.Silent) as gone:
+                print(f"FAILED    the node is gone: {gone or 'closed'}")
+                failed += 1
+                break
+    else:
+        messages.clean_up(node)
+    if options.pid is not None and node_lives(options.pid):
         grown = node.memory() - before
         fits = grown <= MEMORY_BOUND
         passed, failed = passed + fits, failed + (not fits)

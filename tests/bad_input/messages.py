@@ -103,7 +103,8 @@ def _(node):
                 expect_error(minus_three, PROTOCOL, "Invalid ByteBuf length -3")
             for length in (10, 0x7FFFFFFF, 0x40000000, -0x80000000):
                 reply = cql(connection, INSERT, VALUES, short(2) + value(integer(1)) + integer(length) + b"abc")
-                expect_error(reply, (PROTOCOL, SERVER))
+                if version > 3 or length > 0:
+                    expect_error(reply, (PROTOCOL, SERVER))
             expect_error(connection.ask(QUERY, integer(-5) + b"SELECT"), (PROTOCOL, SERVER))
             expect_error(connection.ask(QUERY, integer(0x7FFFFFFF) + b"SELECT"), PROTOCOL)
             expect_alive(connection)
@@ -219,7 +220,7 @@ def _(node):
         connection.close()
 
 
-@case(23, "large answers that nobody reads")
+@case(23, "large answers that nobody reads", cassandra_fails="keeps them all in memory and may die")
 def _(node):
     lazy = [node.open() for _ in range(5)]
     try:

@@ -159,7 +159,6 @@ class Writer(threading.Thread):
     def run(self):
         while not self.stop.is_set():
             kind, statement, changes = self.choose()
-            # An UPDATE leaves no row marker: after it a DELETE of the row still removes all of it.
             try:
                 self.session.execute(statement)
             except (NoHostAvailable, OperationTimedOut, ConnectionException, OSError):

@@ -3,5 +3,6 @@
 mod crash;
 mod log;
 mod schema;
+mod flush;
 mod support;
 mod tables;

@@ -4,5 +4,6 @@ mod crash;
 mod log;
 mod schema;
 mod flush;
+mod speed;
 mod support;
 mod tables;

@@ -52,8 +52,12 @@ pub(super) fn open(
     let core = &engine.core;
     let disk = core.runtime.disk().clone();
     let dir = core.options.commitlog_dir.clone();
-    make_dir_synced(&*disk, &dir)?;
+    disk.create_dir_all(&dir).map_err(OpenError::io(&dir))?;
     let segments = list_segments(&*disk, &dir)?;
+    if segments.is_empty() {
+        // The first segment is made only after this.
+        make_dir_synced(&*disk, &dir)?;
+    }
     let mut opening = Opening::new(core, segments);
 
     // System tables live in shard 0, however many there are: their writes are in its log.

@@ -61,7 +61,9 @@ pub fn describe(statement: &ast::Describe, ctx: &DescribeContext<'_>) -> Result<
         }
         DescribeTarget::Types => {
             let types = listed(ctx).flat_map(|keyspace| {
-                keyspace.types.values().map(|user_type| type_element(user_type, false)).collect::<Vec<_>>()
+                let mut types: Vec<&Arc<UserType>> = keyspace.types.values().collect();
+                types.sort_by_cached_key(|user_type| user_type.name.to_lowercase());
+                types.into_iter().map(|user_type| type_element(user_type, false)).collect::<Vec<_>>()
             });
             return Ok(names(types));
         }
@@ -74,7 +76,11 @@ pub fn describe(statement: &ast::Describe, ctx: &DescribeContext<'_>) -> Result<
             .collect(),
         DescribeTarget::Keyspace { keyspace, only } => {
             let keyspace = keyspace_named(ctx, keyspace.as_deref())?;
-            if *only { vec![keyspace_element(keyspace, true)] } else { keyspace_with_contents(keyspace, internals) }
+            if *only {
+                vec![keyspace_element(keyspace, true)]
+            } else {
+                keyspace_with_contents(keyspace, internals)
+            }
         }
         DescribeTarget::Table(name) => {
             let keyspace = keyspace_named(ctx, name.keyspace.as_deref())?;
@@ -103,7 +109,11 @@ fn not_found(text: String) -> QueryError {
     QueryError::Invalid(text)
 }
 
-fn nothing(ctx: &DescribeContext<'_>, name: &QualifiedName, kind: &str) -> Result<DescribeResult, QueryError> {
+fn nothing(
+    ctx: &DescribeContext<'_>,
+    name: &QualifiedName,
+    kind: &str,
+) -> Result<DescribeResult, QueryError> {
     let keyspace = keyspace_named(ctx, name.keyspace.as_deref())?;
     Err(not_found(format!("{kind} '{}' not found in '{}'", name.name, keyspace.name)))
 }
@@ -169,23 +179,28 @@ fn keyspace_with_contents(keyspace: &Arc<Keyspace>, internals: bool) -> Vec<Elem
 
 /// Types by name, each after those that it uses.
 fn types_in_order(keyspace: &Keyspace) -> Vec<&Arc<UserType>> {
-    let mut order = Vec::new();
-    let mut placed = BTreeSet::new();
-    while order.len() < keyspace.types.len() {
-        let next = keyspace.types.values().find(|user_type| {
-            !placed.contains(&user_type.name) && uses(keyspace, user_type).all(|used| placed.contains(&used.name))
-        });
-        let Some(next) = next else { break };
-        placed.insert(&next.name);
-        order.push(next);
+    fn place<'a>(
+        keyspace: &'a Keyspace,
+        user_type: &'a Arc<UserType>,
+        placed: &mut BTreeSet<&'a str>,
+        order: &mut Vec<&'a Arc<UserType>>,
+    ) {
+        if !placed.insert(&user_type.name) {
+            return;
+        }
+        let uses = |other: &&Arc<UserType>| {
+            user_type.fields.iter().any(|(_, ty)| ty.mentions(&keyspace.name, &other.name))
+        };
+        for other in keyspace.types.values().filter(uses) {
+            place(keyspace, other, placed, order);
+        }
+        order.push(user_type);
+    }
+    let (mut placed, mut order) = (BTreeSet::new(), Vec::new());
+    for user_type in keyspace.types.values() {
+        place(keyspace, user_type, &mut placed, &mut order);
     }
     order
-}
-
-fn uses<'a>(keyspace: &'a Keyspace, user_type: &'a UserType) -> impl Iterator<Item = &'a Arc<UserType>> {
-    keyspace.types.values().filter(|other| {
-        user_type.fields.iter().any(|(_, ty)| ty.mentions(&keyspace.name, &other.name))
-    })
 }
 
 /// Tables by name without regard to case; `internals`: with their statements.
@@ -256,7 +271,9 @@ fn cluster(ctx: &DescribeContext<'_>) -> DescribeResult {
         text("Murmur3Partitioner".to_owned()),
         text("DynamicEndpointSnitch".to_owned()),
     ];
-    if ctx.keyspace.is_some_and(|keyspace| !definitions::is_local(keyspace) && !definitions::is_virtual(keyspace))
+    if ctx
+        .keyspace
+        .is_some_and(|keyspace| !definitions::is_local(keyspace) && !definitions::is_virtual(keyspace))
     {
         let replicas = CqlType::list(CqlType::Text, true);
         columns.push(("range_ownership", CqlType::map(CqlType::Text, replicas, false)));

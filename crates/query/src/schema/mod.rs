@@ -22,6 +22,9 @@ mod table;
 mod unsupported;
 mod user_type;
 
+#[cfg(test)]
+mod conversation;
+
 use cql::ast::CreateTable;
 use model::{QueryError, Table, TableId};
 

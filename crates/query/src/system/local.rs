@@ -42,7 +42,7 @@ pub struct NodeInfo {
 }
 
 /// The write of the row of `system.local` at `now_us`. `truncated_at` is left alone.
-pub fn local_row(info: &NodeInfo, now_us: i64) -> Mutation {
+pub fn local_row(info: &NodeInfo, now_us: i64) -> Vec<Mutation> {
     let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     let port = |port: u16| Bytes::copy_from_slice(&i32::from(port).to_be_bytes());
     let mut row = LocalRow::new(now_us);
@@ -64,14 +64,14 @@ pub fn local_row(info: &NodeInfo, now_us: i64) -> Mutation {
     row.put("rpc_port", port(info.native.1));
     row.put("schema_version", Bytes::copy_from_slice(info.schema_version.as_bytes()));
     row.put_set("tokens", info.tokens.iter().map(|token| token.to_string().into()).collect());
-    row.into_mutation()
+    vec![row.into_mutation()]
 }
 
 /// The write that follows each change of the schema: `schema_version` alone.
-pub fn schema_version_row(schema_version: Uuid, now_us: i64) -> Mutation {
+pub fn schema_version_row(schema_version: Uuid, now_us: i64) -> Vec<Mutation> {
     let mut row = LocalRow::new(now_us);
     row.put("schema_version", Bytes::copy_from_slice(schema_version.as_bytes()));
-    row.into_mutation()
+    vec![row.into_mutation()]
 }
 
 /// An address as an `inet` value: 4 or 16 bytes.
@@ -112,10 +112,8 @@ impl LocalRow {
             timestamp_us: self.now_us - 1,
             local_deletion_s: u32::try_from(seconds).unwrap_or(NO_DELETION_TIME - 1),
         };
-        let cells = elements
-            .into_iter()
-            .map(|element| (element, Cell::live(self.now_us, Bytes::new())))
-            .collect();
+        let cells =
+            elements.into_iter().map(|element| (element, Cell::live(self.now_us, Bytes::new()))).collect();
         self.push(name, ColumnData::Complex { deletion, cells });
     }
 

@@ -104,7 +104,9 @@ impl Reply {
             Reply::Message(response, extras) => {
                 Reply::Message(response, Extras { tracing_id: Some(id), ..extras })
             }
-            Reply::Encoded(envelope) => Reply::Encoded(wire::response::envelope::with_tracing_id(envelope, id)),
+            Reply::Encoded(envelope) => {
+                Reply::Encoded(wire::response::envelope::with_tracing_id(envelope, id))
+            }
         }
     }
 

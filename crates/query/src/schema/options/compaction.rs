@@ -158,10 +158,16 @@ fn common(map: &BTreeMap<String, String>) -> Result<(), QueryError> {
     {
         return config(format!("enabled should either be 'true' or 'false', not {text}"));
     }
-    if let Some(threshold) = float(map, "tombstone_threshold")?
-        && threshold < 0.0
-    {
-        return config(format!("tombstone_threshold must be greater than 0, but was {threshold:.6}"));
+    if let Some(text) = map.get("tombstone_threshold") {
+        match text.parse::<f64>() {
+            Err(_) => {
+                return config(format!("{text} is not a parsable int (base10) for tombstone_threshold"));
+            }
+            Ok(threshold) if threshold < 0.0 => {
+                return config(format!("tombstone_threshold must be greater than 0, but was {threshold:.6}"));
+            }
+            Ok(_) => {}
+        }
     }
     if let Some(text) = map.get("tombstone_compaction_interval") {
         match text.parse::<i64>() {

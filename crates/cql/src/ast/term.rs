@@ -127,7 +127,7 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Term::Literal(literal) => write!(f, "{literal}"),
-            Term::Null => f.write_str("null"),
+            Term::Null => f.write_str("NULL"),
             Term::Marker(_) => f.write_str("?"),
             Term::List(elements) => write_list(f, "[", elements, "]"),
             Term::Set(elements) => write_list(f, "{", elements, "}"),

@@ -1,4 +1,5 @@
-//! Terms: the values of a statement as written. `Display` is the form Cassandra's error texts quote.
+//! Terms: the values of a statement as written. `Display` is the form Cassandra's error texts quote, where operators
+//! are functions: `system."_add"(1, 2)`.
 
 use std::fmt;
 
@@ -112,6 +113,17 @@ impl ArithmeticOperator {
             ArithmeticOperator::Modulo => '%',
         }
     }
+
+    /// The native function that computes it.
+    pub fn function(self) -> &'static str {
+        match self {
+            ArithmeticOperator::Add => "_add",
+            ArithmeticOperator::Subtract => "_substract",
+            ArithmeticOperator::Multiply => "_multiply",
+            ArithmeticOperator::Divide => "_divide",
+            ArithmeticOperator::Modulo => "_modulo",
+        }
+    }
 }
 
 impl fmt::Display for Literal {
@@ -138,12 +150,12 @@ impl fmt::Display for Term {
                 write!(f, "{name}")?;
                 write_list(f, "(", arguments, ")")
             }
-            Term::Cast(term, target) => write!(f, "CAST({term} AS {})", target.name()),
+            Term::Cast(term, target) => write!(f, "system.cast_as_{}({term})", target.name()),
             Term::TypeHint(hint, term) => write!(f, "({hint}){term}"),
             Term::Arithmetic(operator, left, right) => {
-                write!(f, "{left} {} {right}", operator.sign())
+                write!(f, "system.\"{}\"({left}, {right})", operator.function())
             }
-            Term::Negation(term) => write!(f, "-{term}"),
+            Term::Negation(term) => write!(f, "system.\"_negate\"({term})"),
         }
     }
 }

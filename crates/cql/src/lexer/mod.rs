@@ -18,6 +18,13 @@ pub(crate) use kind::{Class, Kind};
 
 use scan::Scanner;
 
+/// Whether the word, in any case, cannot be an identifier without quotes.
+pub(crate) fn is_reserved_word(word: &str) -> bool {
+    let kind = Kind::keyword(&word.to_ascii_uppercase());
+    // Not the truth values, although they need quotes: Cassandra leaves these out as well.
+    kind.is_some_and(|kind| kind != Kind::Boolean && kind.class() == Class::Reserved)
+}
+
 /// The tokens of a statement, all of them unless the lexer met something it does not know.
 pub(crate) struct Tokens<'t> {
     text: &'t str,

@@ -252,9 +252,7 @@ fn best<'f>(
     let mut weak = Vec::new();
     let mut exact = None;
     for candidate in fitting {
-        let same = |(ty, argument): (&CqlType, &Argument<'_>)| {
-            matches!(argument, Argument::Typed(given, _) if given == ty)
-        };
+        let same = |(ty, argument): (&CqlType, &Argument<'_>)| matches!(argument, Argument::Typed(given, _) if given == ty);
         if candidate.arguments.iter().zip(arguments).all(same) {
             return vec![candidate];
         }

@@ -298,7 +298,9 @@ pub fn preferred_type(literal: &Literal) -> CqlType {
         LiteralKind::Float => {
             let double: f64 = literal.text.parse().unwrap_or(f64::NAN);
             match (Decimal::from_f64(double), Decimal::from_text(&literal.text)) {
-                (Some(rounded), Some(exact)) if rounded.clone().stripped() != exact.clone().stripped() => CqlType::Decimal,
+                (Some(rounded), Some(exact)) if rounded.clone().stripped() != exact.clone().stripped() => {
+                    CqlType::Decimal
+                }
                 _ => CqlType::Double,
             }
         }

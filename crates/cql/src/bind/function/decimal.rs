@@ -185,9 +185,7 @@ impl Decimal {
     fn aligned(&self, other: &Decimal) -> Result<(BigInt, BigInt, i32), Failure> {
         let scale = self.scale.max(other.scale);
         let at = |number: &Decimal| {
-            Ok::<_, Failure>(
-                &number.unscaled * power_of_ten(i64::from(scale) - i64::from(number.scale))?,
-            )
+            Ok::<_, Failure>(&number.unscaled * power_of_ten(i64::from(scale) - i64::from(number.scale))?)
         };
         Ok((at(self)?, at(other)?, scale))
     }
@@ -206,7 +204,11 @@ fn divide_half_up(dividend: &BigInt, divisor: &BigInt) -> BigInt {
     if rest.magnitude() * 2_u32 < *divisor.magnitude() {
         return quotient;
     }
-    if (dividend.sign() == Sign::Minus) == (divisor.sign() == Sign::Minus) { quotient + 1 } else { quotient - 1 }
+    if (dividend.sign() == Sign::Minus) == (divisor.sign() == Sign::Minus) {
+        quotient + 1
+    } else {
+        quotient - 1
+    }
 }
 
 /// From Rust's shortest scientific text (`1e30`, `2.5e0`) to the scale of Java's `Double.toString`.

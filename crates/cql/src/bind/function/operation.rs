@@ -73,7 +73,8 @@ fn operations(operator: ArithmeticOperator) -> Vec<Function> {
         for (left, right, result) in
             [(Ascii, Ascii, Ascii), (Ascii, Text, Text), (Text, Ascii, Text), (Text, Text, Text)]
         {
-            functions.push(binary(operator, &left, &right, &result, |l, r| Ok(Some([&l[..], r].concat().into()))));
+            functions
+                .push(binary(operator, &left, &right, &result, |l, r| Ok(Some([&l[..], r].concat().into()))));
         }
     }
     functions

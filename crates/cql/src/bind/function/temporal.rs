@@ -56,7 +56,8 @@ pub fn millis(ty: &CqlType, value: &Bytes) -> Option<i64> {
 
 /// A version 1 uuid of that millisecond plus `extra_ticks`, with the given low half.
 pub fn time_uuid(millis: i64, extra_ticks: u64, low: u64) -> Vec<u8> {
-    let ticks = (millis as u64).wrapping_mul(10_000).wrapping_add(UUID_EPOCH_OFFSET).wrapping_add(extra_ticks);
+    let ticks =
+        (millis as u64).wrapping_mul(10_000).wrapping_add(UUID_EPOCH_OFFSET).wrapping_add(extra_ticks);
     let high = (ticks << 32) | ((ticks >> 16) & 0xffff_0000) | 0x1000 | ((ticks >> 48) & 0x0fff);
     [high.to_be_bytes(), low.to_be_bytes()].concat()
 }
@@ -86,7 +87,8 @@ impl Duration {
 
     /// Later by this duration (`sign` 1) or earlier (-1). A day that a month does not have becomes its last.
     pub fn add_to(&self, millis: i64, sign: i64) -> i64 {
-        let moved = if self.months == 0 { millis } else { add_months(millis, sign.saturating_mul(self.months)) };
+        let moved =
+            if self.months == 0 { millis } else { add_months(millis, sign.saturating_mul(self.months)) };
         let days = self.days.saturating_mul(MS_PER_DAY);
         moved
             .saturating_add(sign.saturating_mul(days))
@@ -125,7 +127,8 @@ fn add_months(millis: i64, months: i64) -> i64 {
     // Beyond any date that a type of CQL can hold.
     let total = total.clamp(-4_000_000_000, 4_000_000_000);
     let (year, month) = (total.div_euclid(12), total.rem_euclid(12) + 1);
-    let next_month = if month == 12 { days_of_civil(year + 1, 1, 1) } else { days_of_civil(year, month + 1, 1) };
+    let next_month =
+        if month == 12 { days_of_civil(year + 1, 1, 1) } else { days_of_civil(year, month + 1, 1) };
     let length = next_month - days_of_civil(year, month, 1);
     days_of_civil(year, month, day.min(length)).saturating_mul(MS_PER_DAY).saturating_add(in_day)
 }

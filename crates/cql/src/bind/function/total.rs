@@ -41,17 +41,17 @@ struct Compensated {
     sum: f64,
     lost: f64,
     plain: f64,
-    /// The exact sum of finite values, for the mean of a sum that is too big.
+    /// The exact sum, for the mean of finite values whose sum is too big.
     exact: Option<Decimal>,
+    /// An infinity or NaN was among them.
+    is_inexact: bool,
 }
 
 impl Total {
     /// Nothing yet.
     pub fn new(want: Want, ty: &CqlType) -> Total {
         let state = match ty {
-            CqlType::Float | CqlType::Double => {
-                State::Real(Compensated { exact: Some(Decimal::zero()), ..Compensated::default() })
-            }
+            CqlType::Float | CqlType::Double => State::Real(Compensated::default()),
             CqlType::Decimal => State::Decimal(Decimal::zero()),
             _ => State::Whole(BigInt::ZERO),
         };
@@ -98,11 +98,16 @@ impl Compensated {
         let sum = self.sum + corrected;
         self.lost = (sum - self.sum) - corrected;
         self.sum = sum;
-        let exact = self.exact.take().filter(|_| want == Want::Average);
-        self.exact = match (exact, Decimal::from_f64(number)) {
+        if want == Want::Sum || self.is_inexact {
+            return;
+        }
+        // The scale of the first value stays: adding to a zero would lose it.
+        self.exact = match (self.exact.take(), Decimal::from_f64(number)) {
             (Some(exact), Some(number)) => exact.add(&number).ok(),
-            _ => None,
+            (None, number) => number,
+            (Some(_), None) => None,
         };
+        self.is_inexact = self.exact.is_none();
     }
 
     fn value(&self) -> f64 {

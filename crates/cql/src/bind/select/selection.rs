@@ -538,9 +538,7 @@ impl Binder<'_, '_> {
                     selectors.push(selector);
                 }
                 Bound::Term(term) => {
-                    let ty = known.clone().filter(|_| open != "(").ok_or_else(|| {
-                        untyped(&shown)
-                    })?;
+                    let ty = known.clone().filter(|_| open != "(").ok_or_else(|| untyped(&shown))?;
                     selectors.push(self.value(&term, &ty, &shown)?);
                     types.push(ty);
                 }

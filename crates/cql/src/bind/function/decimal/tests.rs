@@ -24,7 +24,10 @@ fn arithmetic_keeps_the_scales_of_cassandra() {
     );
     check(decimal("42").divide(&decimal("1.50")), "28");
     check(decimal("1.50").divide(&decimal("42.0")), "0.035714285714285714285714285714286");
-    check(decimal("123456789012345678901234567890").divide(&decimal("1.50")), "8.230452600823045260082304526E+28");
+    check(
+        decimal("123456789012345678901234567890").divide(&decimal("1.50")),
+        "8.230452600823045260082304526E+28",
+    );
     check(decimal("1e-1001").divide(&decimal("3.0")), "0");
     check(decimal("-7").remainder(&decimal("3.0")), "-1.0");
     assert_eq!(decimal("1").divide(&decimal("0")), Err("BigInteger divide by zero".to_owned()));
@@ -33,7 +36,9 @@ fn arithmetic_keeps_the_scales_of_cassandra() {
 
 #[test]
 fn floats_become_decimals_through_their_text() {
-    for (number, want) in [(3.0, "3.0"), (1e30, "1.0e30"), (1e-5, "1.0e-5"), (0.0, "0.0"), (2.5, "2.5"), (1e7, "1.0e7")] {
+    for (number, want) in
+        [(3.0, "3.0"), (1e30, "1.0e30"), (1e-5, "1.0e-5"), (0.0, "0.0"), (2.5, "2.5"), (1e7, "1.0e7")]
+    {
         assert_eq!(Decimal::from_f64(number), Some(decimal(want)), "{number}");
     }
     assert_eq!(Decimal::from_f64(12_345_678.9), Some(decimal("1.23456789e7")));

@@ -31,7 +31,9 @@ fn from_json(name: &str, call: &Call<'_>) -> Result<Function, QueryError> {
     }
     let types = parameter::types("from_json", &[Parameter::Fixed(CqlType::Text)], 0, call)?;
     let Some(receiver) = call.receiver.cloned() else {
-        return Err(QueryError::invalid("from_json() can only be used where the type of its result is known"));
+        return Err(QueryError::invalid(
+            "from_json() can only be used where the type of its result is known",
+        ));
     };
     let result = receiver.clone();
     Ok(Function::native("from_json", types, result, move |values, _| {
@@ -42,9 +44,9 @@ fn from_json(name: &str, call: &Call<'_>) -> Result<Function, QueryError> {
                 String::from_utf8_lossy(text)
             ))
         })?;
-        let value = receiver.parse_json(&document).map_err(|text| {
-            failure(format!("org.apache.cassandra.serializers.MarshalException: {text}"))
-        })?;
+        let value = receiver
+            .parse_json(&document)
+            .map_err(|text| failure(format!("org.apache.cassandra.serializers.MarshalException: {text}")))?;
         Ok(value.map(Into::into))
     }))
 }

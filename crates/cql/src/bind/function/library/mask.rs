@@ -50,7 +50,9 @@ fn default_value(ty: &CqlType) -> Value {
         CqlType::Boolean | CqlType::Tinyint => vec![0],
         CqlType::Smallint => vec![0; 2],
         CqlType::Int | CqlType::Float | CqlType::Inet => vec![0; 4],
-        CqlType::Bigint | CqlType::Counter | CqlType::Double | CqlType::Time | CqlType::Timestamp => vec![0; 8],
+        CqlType::Bigint | CqlType::Counter | CqlType::Double | CqlType::Time | CqlType::Timestamp => {
+            vec![0; 8]
+        }
         CqlType::Date => vec![0x80, 0, 0, 0],
         CqlType::Decimal => vec![0; 5],
         CqlType::Varint => vec![0],

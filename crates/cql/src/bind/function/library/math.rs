@@ -50,7 +50,9 @@ fn apply(kind: Kind, number: &Number) -> Result<Number, Failure> {
             Number::Float(half_up(f64::from(*number)) as i32 as f32)
         }
         Number::Float(number) => Number::Float(real(kind, f64::from(*number)) as f32),
-        Number::Double(number) if matches!(kind, Kind::Round) => Number::Double(half_up(*number) as i64 as f64),
+        Number::Double(number) if matches!(kind, Kind::Round) => {
+            Number::Double(half_up(*number) as i64 as f64)
+        }
         Number::Double(number) => Number::Double(real(kind, *number)),
         Number::Varint(number) => match kind {
             Kind::Abs => Number::Varint(BigInt::from_biguint(Sign::Plus, number.magnitude().clone())),

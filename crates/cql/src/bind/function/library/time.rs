@@ -56,7 +56,8 @@ fn floor_functions() -> Vec<Function> {
             }));
         }
     }
-    functions.push(Function::native("floor", vec![Time, CqlType::Duration], Time, |values, _| floor_time(values)));
+    functions
+        .push(Function::native("floor", vec![Time, CqlType::Duration], Time, |values, _| floor_time(values)));
     functions
 }
 
@@ -73,7 +74,9 @@ fn floor(source: &CqlType, result: &CqlType, values: &[Value]) -> Result<Value, 
     };
     let shown = || CqlType::Duration.to_text(duration);
     if start > time {
-        return Err(QueryError::invalid("The floor function starting time is greater than the provided time"));
+        return Err(QueryError::invalid(
+            "The floor function starting time is greater than the provided time",
+        ));
     }
     check_positive(&parsed)?;
     if *source == CqlType::Date && parsed.nanoseconds != 0 {
@@ -89,7 +92,9 @@ fn floor(source: &CqlType, result: &CqlType, values: &[Value]) -> Result<Value, 
         )));
     }
     let floor = parsed.floor(time, start);
-    Ok(Some(if *result == CqlType::Date { temporal::date_of(floor) } else { floor.to_be_bytes().to_vec() }.into()))
+    Ok(Some(
+        if *result == CqlType::Date { temporal::date_of(floor) } else { floor.to_be_bytes().to_vec() }.into(),
+    ))
 }
 
 fn floor_time(values: &[Value]) -> Result<Value, QueryError> {
@@ -114,4 +119,3 @@ fn check_positive(duration: &Duration) -> Result<(), QueryError> {
     }
     Ok(())
 }
-

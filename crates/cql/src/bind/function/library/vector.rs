@@ -43,8 +43,7 @@ fn vector_type(name: &str, call: &Call<'_>) -> Result<CqlType, QueryError> {
             other => other.known_type(call.scope, call.in_selection),
         };
         let Some(ty) = ty else { continue };
-        let is_vector =
-            matches!(&ty, CqlType::Vector { element, .. } if **element == CqlType::Float);
+        let is_vector = matches!(&ty, CqlType::Vector { element, .. } if **element == CqlType::Float);
         if !is_vector {
             return Err(QueryError::Invalid(format!(
                 "Function system.{name} requires a float vector argument, but found argument {argument} of type {}",

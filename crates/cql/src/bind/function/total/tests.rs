@@ -31,7 +31,12 @@ fn integers_wrap_around_in_a_sum_but_not_in_a_mean() {
     let large = i64::MAX.to_be_bytes();
     check(Want::Sum, CqlType::Bigint, &[large.to_vec(), large.to_vec()], &(-2_i64).to_be_bytes());
     check(Want::Average, CqlType::Bigint, &[large.to_vec(), large.to_vec()], &large);
-    check(Want::Average, CqlType::Int, &[5_i32.to_be_bytes().to_vec(), 6_i32.to_be_bytes().to_vec()], &5_i32.to_be_bytes());
+    check(
+        Want::Average,
+        CqlType::Int,
+        &[5_i32.to_be_bytes().to_vec(), 6_i32.to_be_bytes().to_vec()],
+        &5_i32.to_be_bytes(),
+    );
     check(Want::Average, CqlType::Varint, &[vec![10], vec![5]], &[7]);
 }
 
@@ -42,7 +47,12 @@ fn doubles_are_summed_with_compensation() {
     check(Want::Sum, CqlType::Double, &doubles(&[f64::INFINITY, 1.0]), &f64::INFINITY.to_be_bytes());
     check(Want::Sum, CqlType::Double, &doubles(&[1e308, 1.5e308]), &f64::INFINITY.to_be_bytes());
     check(Want::Average, CqlType::Double, &doubles(&[1e308, 1.5e308]), &1.2e308_f64.to_be_bytes());
-    check(Want::Average, CqlType::Double, &doubles(&[0.1, 0.2, 0.3]), &0.199_999_999_999_999_98_f64.to_be_bytes());
+    check(
+        Want::Average,
+        CqlType::Double,
+        &doubles(&[0.1, 0.2, 0.3]),
+        &0.199_999_999_999_999_98_f64.to_be_bytes(),
+    );
 }
 
 #[test]

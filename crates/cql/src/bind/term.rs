@@ -5,6 +5,7 @@ use model::value::collection;
 use model::{BoundValue, CqlType, QueryError};
 use uuid::Uuid;
 
+use super::function::decimal::Decimal;
 use super::function::{self, Argument, Function};
 use super::{Markers, Receiver, Scope};
 use crate::ast::{Literal, LiteralKind, Term};
@@ -166,20 +167,13 @@ fn bind_at_depth(
         Term::Function(name, arguments) => {
             let given: Vec<Argument<'_>> = arguments.iter().map(Argument::Term).collect();
             let function = function::resolve(scope, name, &given, Some(receiver))?;
-            if !type_fit(&function.result, &receiver.ty).is_assignable() {
-                return Err(QueryError::Invalid(format!(
-                    "Type error: cannot assign result of function {} (type {}) to {} (type {})",
-                    function.full_name(),
-                    function.result.cql_name(),
-                    receiver.name,
-                    receiver.ty.cql_name()
-                )));
-            }
+            check_result(&function, receiver)?;
             let bound = bind_arguments(arguments, &function, receiver, &mut part)?;
             Ok(Expr::Call { function, arguments: bound })
         }
         Term::Cast(..) | Term::Arithmetic(..) | Term::Negation(..) => {
-            let (function, arguments) = function::resolve_operation(scope, term, receiver)?;
+            let (function, arguments) = function::resolve_operation(scope, term, Some(&receiver.ty))?;
+            check_result(&function, receiver)?;
             let bound = bind_arguments(&arguments, &function, receiver, &mut part)?;
             Ok(Expr::Call { function, arguments: bound })
         }
@@ -199,6 +193,19 @@ fn bind_at_depth(
             part(inner, &cast)
         }
     }
+}
+
+fn check_result(function: &Function, receiver: &Receiver) -> Result<(), QueryError> {
+    if !type_fit(&function.result, &receiver.ty).is_assignable() {
+        return Err(QueryError::Invalid(format!(
+            "Type error: cannot assign result of function {} (type {}) to {} (type {})",
+            function.full_name(),
+            function.result.cql_name(),
+            receiver.name,
+            receiver.ty.cql_name()
+        )));
+    }
+    Ok(())
 }
 
 type BindPart<'p> = dyn FnMut(&Term, &Receiver) -> Result<Expr, QueryError> + 'p;
@@ -248,39 +255,59 @@ fn hex(text: &str) -> Result<Vec<u8>, QueryError> {
 /// How well a literal of that class fits a type (`Constants.Literal.testAssignment`).
 fn literal_fit(literal: &Literal, ty: &CqlType) -> Fit {
     use CqlType::*;
-    let (exact, fits): (bool, bool) = match literal.kind {
-        LiteralKind::String => {
-            (matches!(ty, Text), matches!(ty, Ascii | Text | Inet | Date | Time | Timestamp | Custom(_)))
-        }
-        LiteralKind::Integer => (
-            matches!(ty, Int),
-            matches!(
-                ty,
-                Bigint
-                    | Counter
-                    | Date
-                    | Decimal
-                    | Double
-                    | Duration
-                    | Float
-                    | Int
-                    | Smallint
-                    | Time
-                    | Timestamp
-                    | Tinyint
-                    | Varint
-            ),
+    let fits = match literal.kind {
+        LiteralKind::String => matches!(ty, Ascii | Text | Inet | Date | Time | Timestamp | Custom(_)),
+        LiteralKind::Integer => matches!(
+            ty,
+            Bigint
+                | Counter
+                | Date
+                | Decimal
+                | Double
+                | Duration
+                | Float
+                | Int
+                | Smallint
+                | Time
+                | Timestamp
+                | Tinyint
+                | Varint
         ),
-        LiteralKind::Uuid => (matches!(ty, Uuid), matches!(ty, Uuid | Timeuuid)),
-        LiteralKind::Float => (matches!(ty, Double), matches!(ty, Decimal | Double | Float)),
-        LiteralKind::Boolean => (matches!(ty, Boolean), matches!(ty, Boolean)),
-        LiteralKind::Hex => (matches!(ty, Blob), matches!(ty, Blob)),
-        LiteralKind::Duration => (matches!(ty, Duration), matches!(ty, Duration)),
+        LiteralKind::Uuid => matches!(ty, Uuid | Timeuuid),
+        LiteralKind::Float => matches!(ty, Decimal | Double | Float),
+        LiteralKind::Boolean => matches!(ty, Boolean),
+        LiteralKind::Hex => matches!(ty, Blob),
+        LiteralKind::Duration => matches!(ty, Duration),
     };
-    match (exact, fits) {
-        (true, _) => Fit::Exact,
-        (false, true) => Fit::Weak,
-        (false, false) => Fit::No,
+    match fits {
+        true if preferred_type(literal) == *ty => Fit::Exact,
+        true => Fit::Weak,
+        false => Fit::No,
+    }
+}
+
+/// The type that a literal has if nobody asks for another: the smallest of int, bigint, varint that holds an integer,
+/// double unless digits would be lost, ascii unless there are other characters.
+pub fn preferred_type(literal: &Literal) -> CqlType {
+    match literal.kind {
+        LiteralKind::String if literal.text.is_ascii() => CqlType::Ascii,
+        LiteralKind::String => CqlType::Text,
+        LiteralKind::Integer if literal.text.parse::<i32>().is_ok() => CqlType::Int,
+        LiteralKind::Integer if literal.text.parse::<i64>().is_ok() => CqlType::Bigint,
+        LiteralKind::Integer => CqlType::Varint,
+        LiteralKind::Float => {
+            let double: f64 = literal.text.parse().unwrap_or(f64::NAN);
+            match (Decimal::from_f64(double), Decimal::from_text(&literal.text)) {
+                (Some(rounded), Some(exact)) if rounded.clone().stripped() != exact.clone().stripped() => {
+                    CqlType::Decimal
+                }
+                _ => CqlType::Double,
+            }
+        }
+        LiteralKind::Boolean => CqlType::Boolean,
+        LiteralKind::Duration => CqlType::Duration,
+        LiteralKind::Uuid => CqlType::Uuid,
+        LiteralKind::Hex => CqlType::Blob,
     }
 }
 
@@ -340,11 +367,15 @@ pub fn fit(term: &Term, ty: &CqlType, scope: Scope<'_>, keyspace: &str) -> Fit {
             all(&mut elements.iter().zip(types.iter()))
         }
         (Term::Tuple(elements), _) if elements.len() == 1 => fit(&elements[0], ty, scope, keyspace),
+        // What cannot be resolved tells its own error when it is bound.
         (Term::Function(name, arguments), _) => {
+            if name.keyspace.is_none() && name.name == "token" {
+                return type_fit(&CqlType::Bigint, ty);
+            }
             let given: Vec<Argument<'_>> = arguments.iter().map(Argument::Term).collect();
             match function::resolve(scope, name, &given, None) {
                 Ok(function) => type_fit(&function.result, ty),
-                Err(_) => Fit::No,
+                Err(_) => Fit::Weak,
             }
         }
         (Term::TypeHint(hint, _), _) => match super::types::resolve(hint, scope.schema, keyspace) {
@@ -352,10 +383,12 @@ pub fn fit(term: &Term, ty: &CqlType, scope: Scope<'_>, keyspace: &str) -> Fit {
             Err(_) => Fit::No,
         },
         (Term::Cast(_, target), _) => type_fit(&super::types::native(*target), ty),
-        (Term::Arithmetic(..) | Term::Negation(_), _) => match exact_type(term, scope, keyspace) {
-            Some(result) => type_fit(&result, ty),
-            None => Fit::Weak,
-        },
+        (Term::Arithmetic(..) | Term::Negation(_), _) => {
+            match function::resolve_operation(scope, term, Some(ty)) {
+                Ok((function, _)) => type_fit(&function.result, ty),
+                Err(_) => Fit::Weak,
+            }
+        }
         _ => Fit::No,
     }
 }
@@ -363,6 +396,7 @@ pub fn fit(term: &Term, ty: &CqlType, scope: Scope<'_>, keyspace: &str) -> Fit {
 /// The type of a term, where it has one of its own (`Term.Raw.getExactTypeIfKnown`).
 pub fn exact_type(term: &Term, scope: Scope<'_>, keyspace: &str) -> Option<CqlType> {
     match term {
+        Term::Function(name, _) if name.keyspace.is_none() && name.name == "token" => Some(CqlType::Bigint),
         Term::Function(name, arguments) => {
             let given: Vec<Argument<'_>> = arguments.iter().map(Argument::Term).collect();
             Some(function::resolve(scope, name, &given, None).ok()?.result)
@@ -376,11 +410,8 @@ pub fn exact_type(term: &Term, scope: Scope<'_>, keyspace: &str) -> Option<CqlTy
             LiteralKind::Uuid => Some(CqlType::Uuid),
             _ => None,
         },
-        Term::Negation(inner) => exact_type(inner, scope, keyspace),
-        Term::Arithmetic(operator, left, right) => {
-            let left = exact_type(left, scope, keyspace)?;
-            let right = exact_type(right, scope, keyspace)?;
-            function::arithmetic_type(*operator, &left, &right)
+        Term::Arithmetic(..) | Term::Negation(_) => {
+            Some(function::resolve_operation(scope, term, None).ok()?.0.result)
         }
         _ => None,
     }

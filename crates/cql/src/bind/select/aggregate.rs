@@ -66,21 +66,37 @@ impl Reduction {
                 Bigint | Counter | Decimal | Double | Float | Int | Smallint | Tinyint | Varint => {
                     Ok(ty.clone())
                 }
-                _ => {
-                    let types = [Int, Tinyint, Bigint, Varint, Double, Decimal, Counter, Float, Smallint];
-                    let signatures: Vec<String> = types
-                        .iter()
-                        .map(|ty| {
-                            format!("system.{} : ({}) -> {}", self.name(), ty.cql_name(), ty.cql_name())
-                        })
-                        .collect();
-                    Err(QueryError::Invalid(format!(
-                        "Invalid call to function {}, none of its type signatures match (known type signatures: {})",
-                        self.name(),
-                        signatures.join(", ")
-                    )))
-                }
+                _ => Err(self.no_match()),
             },
         }
+    }
+
+    /// The error of a call with more or fewer arguments than one.
+    pub fn wrong_count(self, given: usize) -> QueryError {
+        match self {
+            Reduction::CountRows | Reduction::Count => QueryError::Invalid(format!(
+                "Invalid number of arguments in call to function system.count: 1 required but {given} provided"
+            )),
+            Reduction::Min | Reduction::Max => QueryError::Invalid(format!(
+                "Invalid number of arguments for function system.{}(any)",
+                self.name()
+            )),
+            Reduction::Sum | Reduction::Avg => self.no_match(),
+        }
+    }
+
+    /// The error of an argument that is no number. The order of the types means nothing; it is one that was seen.
+    fn no_match(self) -> QueryError {
+        use CqlType::{Bigint, Counter, Decimal, Double, Float, Int, Smallint, Tinyint, Varint};
+        let types = match self {
+            Reduction::Avg => [Decimal, Counter, Float, Int, Tinyint, Smallint, Double, Bigint, Varint],
+            _ => [Int, Tinyint, Bigint, Varint, Double, Decimal, Counter, Smallint, Float],
+        };
+        let signature = |ty: &CqlType| format!("system.{} : ({1}) -> {1}", self.name(), ty.cql_name());
+        QueryError::Invalid(format!(
+            "Invalid call to function {}, none of its type signatures match (known type signatures: {})",
+            self.name(),
+            types.iter().map(signature).collect::<Vec<_>>().join(", ")
+        ))
     }
 }

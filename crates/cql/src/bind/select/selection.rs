@@ -118,10 +118,7 @@ impl Selection {
         for item in &select.selectors {
             let bound = binder.bind(&item.selectable)?;
             let Bound::Typed { selector, ty, name } = bound else {
-                return Err(QueryError::Invalid(format!(
-                    "Cannot infer type for term {} in selection clause (try using a cast to force a type)",
-                    bound.name()
-                )));
+                return Err(untyped(&bound.name()));
             };
             let name = item.alias.clone().unwrap_or(name);
             columns.push(SelectedColumn { name: name.into(), ty, selector });
@@ -215,9 +212,12 @@ impl Binder<'_, '_> {
             Selectable::CellMetadata(kind, inner) => self.cell_metadata(*kind, inner),
             Selectable::Cast(inner, target) => {
                 let inner = self.bind(inner)?;
-                let target = types::native(*target);
-                let name = format!("cast({} as {})", inner.name(), target.cql_name());
-                let function = function::cast(&inner.argument(), &target, self.scope)?;
+                let Bound::Typed { ty, .. } = &inner else { return Err(untyped(&inner.name())) };
+                if *ty == types::native(*target) {
+                    return Ok(inner);
+                }
+                let function = function::cast(&inner.argument(), *target, None, self.scope)?;
+                let name = function.shown(&[inner.name()]);
                 self.finish_call(function, vec![inner], name)
             }
             Selectable::TypeHint(hint, inner) => {
@@ -242,13 +242,21 @@ impl Binder<'_, '_> {
             Selectable::Negation(inner) => {
                 let inner = self.bind(inner)?;
                 let name = format!("-{}", inner.name());
-                let function = function::negation(&inner.argument(), self.scope)?;
+                let function = function::negation(&inner.argument(), None, self.scope)?;
                 self.finish_call(function, vec![inner], name)
             }
             Selectable::Field(inner, field) => self.field(inner, field),
             Selectable::Element(inner, key) => self.element(inner, key),
             Selectable::Slice(inner, from, to) => self.slice(inner, from.as_ref(), to.as_ref()),
-            Selectable::Parentheses(parts) if parts.len() == 1 => self.bind(&parts[0]),
+            Selectable::Parentheses(parts) if parts.len() == 1 => {
+                let inner = self.bind(&parts[0])?;
+                Ok(match inner {
+                    Bound::Typed { selector, ty, name } => {
+                        Bound::Typed { selector, ty, name: format!("({name})") }
+                    }
+                    term => term,
+                })
+            }
             Selectable::Parentheses(parts) => {
                 self.composite(parts, "(", ")", |types| CqlType::Tuple(types.into()))
             }
@@ -299,7 +307,7 @@ impl Binder<'_, '_> {
         let given: Vec<Argument<'_>> = bound.iter().map(Bound::argument).collect();
         let function = function::resolve_selection(self.scope, name, &given, self.table)?;
         let names: Vec<String> = bound.iter().map(Bound::name).collect();
-        let shown = format!("{}({})", function.full_name(), names.join(", "));
+        let shown = function.shown(&names);
         self.finish_call(function, bound, shown)
     }
 
@@ -309,10 +317,7 @@ impl Binder<'_, '_> {
         arguments: &[Selectable],
     ) -> Result<Bound, QueryError> {
         let [argument] = arguments else {
-            return Err(QueryError::Invalid(format!(
-                "Invalid number of arguments for function system.{}(any)",
-                reduction.name()
-            )));
+            return Err(reduction.wrong_count(arguments.len()));
         };
         let before = self.aggregates.len();
         let bound = self.bind(argument)?;
@@ -326,9 +331,22 @@ impl Binder<'_, '_> {
             Bound::Term(Term::Literal(_)) if reduction == Reduction::Count => {
                 self.aggregate(Reduction::CountRows, None, CqlType::Bigint, "count".to_owned())
             }
-            Bound::Term(term) => Err(QueryError::Invalid(format!(
-                "Cannot infer type for term {term} in selection clause (try using a cast to force a type)"
-            ))),
+            Bound::Term(Term::Null) if reduction == Reduction::Count => {
+                let nothing = Selector::Value(Expr::Null);
+                self.aggregate(reduction, Some(nothing), CqlType::Blob, "system.count(NULL)".to_owned())
+            }
+            Bound::Term(term) => {
+                let Some(ty) = Argument::Term(&term).known_type(self.scope, true) else {
+                    return Err(QueryError::Invalid(format!(
+                        "Cannot infer type of argument {term} in call to function system.{}(any): use type casts to \
+                         disambiguate",
+                        reduction.name()
+                    )));
+                };
+                let name = format!("system.{}({term})", reduction.name());
+                let argument = self.value(&term, &ty, &name)?;
+                self.aggregate(reduction, Some(argument), ty, name)
+            }
             Bound::Typed { selector, ty, name } => {
                 let shown = format!("system.{}({name})", reduction.name());
                 self.aggregate(reduction, Some(selector), ty, shown)
@@ -520,11 +538,7 @@ impl Binder<'_, '_> {
                     selectors.push(selector);
                 }
                 Bound::Term(term) => {
-                    let ty = known.clone().filter(|_| open != "(").ok_or_else(|| {
-                        QueryError::Invalid(format!(
-                            "Cannot infer type for term {shown} in selection clause (try using a cast to force a type)"
-                        ))
-                    })?;
+                    let ty = known.clone().filter(|_| open != "(").ok_or_else(|| untyped(&shown))?;
                     selectors.push(self.value(&term, &ty, &shown)?);
                     types.push(ty);
                 }
@@ -537,6 +551,12 @@ impl Binder<'_, '_> {
             name: shown,
         })
     }
+}
+
+fn untyped(term: &str) -> QueryError {
+    QueryError::Invalid(format!(
+        "Cannot infer type for term {term} in selection clause (try using a cast to force a type)"
+    ))
 }
 
 fn unsupported_metadata(kind: CellMetadata) -> QueryError {

@@ -100,7 +100,9 @@ impl Statement {
             other => Bound::Other(Box::new(other)),
         };
         let result = match &bound {
-            Bound::Select(plan, _) => Some(Arc::new(metadata(&plan.table.keyspace, &plan.table.name, plan.result_columns()))),
+            Bound::Select(plan, _) => {
+                Some(Arc::new(metadata(&plan.table.keyspace, &plan.table.name, plan.result_columns())))
+            }
             _ => None,
         };
         let mut hash = Md5::new();

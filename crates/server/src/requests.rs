@@ -96,10 +96,13 @@ impl Requests {
             Bound::Select(..) => {
                 let start = out.len();
                 let result = statement.result.clone();
-                let result = result.ok_or_else(|| QueryError::Server("a SELECT without columns".to_owned()))?;
+                let result =
+                    result.ok_or_else(|| QueryError::Server("a SELECT without columns".to_owned()))?;
                 let mut writer = RowsWriter::begin(out, &ctx.reply, &result, sent);
                 match self.executor.select(&statement, &options, &mut writer) {
-                    Ok((outcome, state)) => writer.finish(state.as_deref(), &Extras::warnings(outcome.warnings)),
+                    Ok((outcome, state)) => {
+                        writer.finish(state.as_deref(), &Extras::warnings(outcome.warnings))
+                    }
                     Err(error) => {
                         drop(writer);
                         out.truncate(start);

@@ -1,1 +1,36 @@
-//! SSTables: Cassandra's component files, read and written.
+//! SSTables: Cassandra's component files, written and read.
+//!
+//! A flush or a compaction feeds a [`Writer`] with partitions in token order and gets a set of files that
+//! Cassandra 5.0 takes as its own; reads open the set as an [`SsTable`] and get streams of partitions back.
+//! The files never change after that, but for `Statistics.db`.
+//!
+//! Read in order: [`Descriptor`] (which files), [`SsTable`] (reads), [`Writer`] (writes), [`Metadata`] (what
+//! an SSTable says of itself), then inside: `row` (the bytes of Data.db), `chunk` (compression), `trie`,
+//! `partitions` and `rows` (indexes), `filter`, `statistics`.
+//!
+//! Never here: schema changes, which SSTables there are, caches beyond one file's index pages, policy.
+
+pub mod descriptor;
+pub mod error;
+pub mod metadata;
+
+mod chunk;
+mod cursor;
+mod filter;
+mod partitions;
+mod row;
+mod rows;
+mod scan;
+mod source;
+mod statistics;
+mod stream;
+mod trie;
+
+pub mod reader;
+pub mod writer;
+
+pub use descriptor::{Component, Descriptor, Version};
+pub use error::{ReadError, WriteError};
+pub use metadata::{CommitLogInterval, EncodingStats, Metadata};
+pub use reader::SsTable;
+pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};

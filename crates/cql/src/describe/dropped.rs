@@ -22,9 +22,10 @@ fn buckets(count: usize) -> u32 {
 
 /// Where the hash map keeps a `ByteBuffer`.
 fn bucket(name: &[u8], buckets: u32) -> u32 {
-    let hash = name.iter().rev().fold(1_i32, |hash, &byte| {
-        hash.wrapping_mul(31).wrapping_add(i32::from(byte.cast_signed()))
-    });
+    let hash = name
+        .iter()
+        .rev()
+        .fold(1_i32, |hash, &byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte.cast_signed())));
     let hash = hash.cast_unsigned();
     (hash ^ (hash >> 16)) & buckets.wrapping_sub(1)
 }

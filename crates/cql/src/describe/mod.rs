@@ -22,7 +22,10 @@ use model::types::UserType;
 pub fn keyspace(keyspace: &Keyspace) -> String {
     let name = quote_name(&keyspace.name);
     if keyspace.tables.values().any(|table| table.is_virtual) {
-        return virtual_note(&format!("Keyspace {name} is a virtual keyspace"), &format!("VIRTUAL KEYSPACE {name};"));
+        return virtual_note(
+            &format!("Keyspace {name} is a virtual keyspace"),
+            &format!("VIRTUAL KEYSPACE {name};"),
+        );
     }
     let class = keyspace.replication.get("class").map_or("", String::as_str);
     let class = class.rsplit('.').next().unwrap_or(class);

@@ -60,7 +60,11 @@ pub fn java_double(number: f64) -> String {
         return match number {
             number if number.is_nan() => "NaN".to_owned(),
             number if number.is_infinite() => {
-                if number > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() }
+                if number > 0.0 {
+                    "Infinity".to_owned()
+                } else {
+                    "-Infinity".to_owned()
+                }
             }
             number => format!("{number:?}"),
         };

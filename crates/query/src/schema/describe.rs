@@ -76,7 +76,11 @@ pub fn describe(statement: &ast::Describe, ctx: &DescribeContext<'_>) -> Result<
             .collect(),
         DescribeTarget::Keyspace { keyspace, only } => {
             let keyspace = keyspace_named(ctx, keyspace.as_deref())?;
-            if *only { vec![keyspace_element(keyspace, true)] } else { keyspace_with_contents(keyspace, internals) }
+            if *only {
+                vec![keyspace_element(keyspace, true)]
+            } else {
+                keyspace_with_contents(keyspace, internals)
+            }
         }
         DescribeTarget::Table(name) => {
             let keyspace = keyspace_named(ctx, name.keyspace.as_deref())?;
@@ -105,7 +109,11 @@ fn not_found(text: String) -> QueryError {
     QueryError::Invalid(text)
 }
 
-fn nothing(ctx: &DescribeContext<'_>, name: &QualifiedName, kind: &str) -> Result<DescribeResult, QueryError> {
+fn nothing(
+    ctx: &DescribeContext<'_>,
+    name: &QualifiedName,
+    kind: &str,
+) -> Result<DescribeResult, QueryError> {
     let keyspace = keyspace_named(ctx, name.keyspace.as_deref())?;
     Err(not_found(format!("{kind} '{}' not found in '{}'", name.name, keyspace.name)))
 }
@@ -263,7 +271,9 @@ fn cluster(ctx: &DescribeContext<'_>) -> DescribeResult {
         text("Murmur3Partitioner".to_owned()),
         text("DynamicEndpointSnitch".to_owned()),
     ];
-    if ctx.keyspace.is_some_and(|keyspace| !definitions::is_local(keyspace) && !definitions::is_virtual(keyspace))
+    if ctx
+        .keyspace
+        .is_some_and(|keyspace| !definitions::is_local(keyspace) && !definitions::is_virtual(keyspace))
     {
         let replicas = CqlType::list(CqlType::Text, true);
         columns.push(("range_ownership", CqlType::map(CqlType::Text, replicas, false)));

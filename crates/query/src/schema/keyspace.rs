@@ -96,8 +96,7 @@ pub(super) fn alter(
     };
     let mut keyspace = Keyspace::clone(old);
     if let Some(replication) = replication {
-        keyspace.replication =
-            replication::resolve(name, replication, &old.replication, ctx.datacenters)?;
+        keyspace.replication = replication::resolve(name, replication, &old.replication, ctx.datacenters)?;
     }
     keyspace.durable_writes = durable_writes.unwrap_or(old.durable_writes);
     let mut warnings = replication::warnings(name, &keyspace.replication, ctx.datacenters);

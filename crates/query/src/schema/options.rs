@@ -165,7 +165,8 @@ fn caching(map: BTreeMap<String, String>) -> Result<Caching, QueryError> {
     }
     let rows = map.get("rows_per_partition").map_or("NONE", String::as_str);
     let upper_rows = rows.to_ascii_uppercase();
-    let is_number = !rows.is_empty() && rows.bytes().all(|byte| byte.is_ascii_digit()) && rows.parse::<i32>().is_ok();
+    let is_number =
+        !rows.is_empty() && rows.bytes().all(|byte| byte.is_ascii_digit()) && rows.parse::<i32>().is_ok();
     if !is_number && !matches!(upper_rows.as_str(), "ALL" | "NONE") {
         return Err(QueryError::Config(format!(
             "Invalid value '{rows}' for caching sub-option 'rows_per_partition': only 'ALL', 'NONE', and \

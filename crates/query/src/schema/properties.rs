@@ -27,9 +27,9 @@ impl Properties<'_> {
         match self.value(name) {
             None => Ok(None),
             Some(PropertyValue::Text(text)) => Ok(Some(text)),
-            Some(PropertyValue::Map(_)) => Err(QueryError::Syntax(format!(
-                "Invalid value for property '{name}'. It should be a string"
-            ))),
+            Some(PropertyValue::Map(_)) => {
+                Err(QueryError::Syntax(format!("Invalid value for property '{name}'. It should be a string")))
+            }
         }
     }
 
@@ -38,9 +38,9 @@ impl Properties<'_> {
         match self.value(name) {
             None => Ok(None),
             Some(PropertyValue::Map(entries)) => Ok(Some(entries.iter().cloned().collect())),
-            Some(PropertyValue::Text(_)) => Err(QueryError::Syntax(format!(
-                "Invalid value for property '{name}'. It should be a map."
-            ))),
+            Some(PropertyValue::Text(_)) => {
+                Err(QueryError::Syntax(format!("Invalid value for property '{name}'. It should be a map.")))
+            }
         }
     }
 

@@ -101,9 +101,8 @@ fn factor(text: &str) -> Result<u32, QueryError> {
     }
     match text.parse::<i32>() {
         Err(_) => config(format!("For input string: \"{text}\"")),
-        Ok(factor) => u32::try_from(factor).or_else(|_| {
-            config(format!("Replication factor must be non-negative, found {factor}"))
-        }),
+        Ok(factor) => u32::try_from(factor)
+            .or_else(|_| config(format!("Replication factor must be non-negative, found {factor}"))),
     }
 }
 

@@ -66,9 +66,7 @@ impl Types<'_> {
                     Some(definition) => {
                         Ok(CqlType::Udt { definition: Arc::clone(definition), frozen: false })
                     }
-                    None => {
-                        Err(QueryError::Invalid(format!("Unknown type {}.{}", self.keyspace, user.name)))
-                    }
+                    None => Err(QueryError::Invalid(format!("Unknown type {}.{}", self.keyspace, user.name))),
                 }
             }
             TypeName::Custom(class) => match CqlType::parse_class_name(class) {
@@ -87,15 +85,15 @@ impl Types<'_> {
             }
             TypeName::Set(element) => {
                 self.check_frozen_element(inner, element)?;
-                refuse_duration(element, || format!("Durations are not allowed inside sets: {}", frozen(inner)))?;
+                refuse_duration(element, || {
+                    format!("Durations are not allowed inside sets: {}", frozen(inner))
+                })?;
                 Ok(CqlType::set(self.resolve_frozen(element)?, true))
             }
             TypeName::Map(key, value) => {
                 self.check_frozen_element(inner, key)?;
                 self.check_frozen_element(inner, value)?;
-                refuse_duration(key, || {
-                    format!("Durations are not allowed as map keys: {}", frozen(inner))
-                })?;
+                refuse_duration(key, || format!("Durations are not allowed as map keys: {}", frozen(inner)))?;
                 Ok(CqlType::map(self.resolve_frozen(key)?, self.resolve_frozen(value)?, true))
             }
             TypeName::User(_) => Ok(self.resolve(inner)?.freeze()),

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 use model::row::NO_DELETION_TIME;
 use model::{
-    Cell, Clustering, ColumnData, DeletionTime, Keyspace, Liveness, Mutation, PartitionKey,
-    PartitionUpdate, Row, Schema, Table,
+    Cell, Clustering, ColumnData, DeletionTime, Keyspace, Liveness, Mutation, PartitionKey, PartitionUpdate,
+    Row, Schema, Table,
 };
 use uuid::Uuid;
 

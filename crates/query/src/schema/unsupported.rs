@@ -3,7 +3,9 @@
 //! First come the errors that Cassandra would give (an unknown keyspace, table, column), and IF EXISTS on what
 //! cannot exist does nothing; then a text that names the feature.
 
-use cql::ast::{CreateIndex, DropFunction, DropObject, FunctionName, IndexTargetKind, StatementKind, TypeName};
+use cql::ast::{
+    CreateIndex, DropFunction, DropObject, FunctionName, IndexTargetKind, StatementKind, TypeName,
+};
 use model::{ColumnKind, CqlType, QueryError, Schema, Table};
 
 use super::change::{ChangeContext, SchemaChange, check_modifiable, existing, keyspace_of};

@@ -154,7 +154,9 @@ fn rename_fields(
             Some((field, _)) => *field = to.as_str().into(),
             None if if_exists => {}
             None => {
-                return Err(QueryError::Invalid(format!("Unkown field {from} in user type {keyspace}.{name}")));
+                return Err(QueryError::Invalid(format!(
+                    "Unkown field {from} in user type {keyspace}.{name}"
+                )));
             }
         }
     }
@@ -201,8 +203,7 @@ pub(super) fn drop(
     let keyspace_name = keyspace_of(&statement.name, ctx)?;
     let name = statement.name.name.as_str();
     check_modifiable(keyspace_name, "DROP", &format!("all tables in {keyspace_name}"))?;
-    let Some(keyspace) =
-        schema.keyspace(keyspace_name).filter(|keyspace| keyspace.types.contains_key(name))
+    let Some(keyspace) = schema.keyspace(keyspace_name).filter(|keyspace| keyspace.types.contains_key(name))
     else {
         if statement.if_exists {
             return Ok(SchemaChange::none(schema));
@@ -219,7 +220,8 @@ pub(super) fn drop(
             users.join(", ")
         )))
     };
-    let user_types = keyspace.types.values().filter(|user_type| user_type.fields.iter().any(|(_, ty)| uses(ty)));
+    let user_types =
+        keyspace.types.values().filter(|user_type| user_type.fields.iter().any(|(_, ty)| uses(ty)));
     still_used("user types", user_types.map(|user_type| &*user_type.name).collect())?;
     let tables = keyspace.tables.values().filter(|table| table.columns().any(|column| uses(&column.ty)));
     still_used("tables", tables.map(|table| &*table.name).collect())?;

@@ -40,8 +40,9 @@ static KEYSPACES: LazyLock<BTreeMap<Arc<str>, Arc<Keyspace>>> = LazyLock::new(||
             }
             StatementKind::CreateTable(create) => {
                 let table = built_in_table(&create);
-                let keyspace =
-                    keyspaces.get_mut(&table.keyspace).expect("tables.cql names the keyspace before its tables");
+                let keyspace = keyspaces
+                    .get_mut(&table.keyspace)
+                    .expect("tables.cql names the keyspace before its tables");
                 keyspace.tables.insert(Arc::clone(&table.name), Arc::new(table));
             }
             other => panic!("tables.cql holds only CREATE KEYSPACE and CREATE TABLE, not {other:?}"),

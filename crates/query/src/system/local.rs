@@ -112,10 +112,8 @@ impl LocalRow {
             timestamp_us: self.now_us - 1,
             local_deletion_s: u32::try_from(seconds).unwrap_or(NO_DELETION_TIME - 1),
         };
-        let cells = elements
-            .into_iter()
-            .map(|element| (element, Cell::live(self.now_us, Bytes::new())))
-            .collect();
+        let cells =
+            elements.into_iter().map(|element| (element, Cell::live(self.now_us, Bytes::new()))).collect();
         self.push(name, ColumnData::Complex { deletion, cells });
     }
 

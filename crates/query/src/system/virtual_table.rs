@@ -114,8 +114,7 @@ fn row(
     clustering: Vec<Bytes>,
     values: impl IntoIterator<Item = (&'static str, Value)>,
 ) -> (PartitionKey, Row) {
-    let clustering =
-        Clustering::new(clustering.into_iter().map(Some).collect(), &table.clustering_types());
+    let clustering = Clustering::new(clustering.into_iter().map(Some).collect(), &table.clustering_types());
     let mut row = Row::empty(clustering);
     // A virtual row is there though all its values may be null.
     row.liveness.timestamp_us = 0;
@@ -167,7 +166,11 @@ fn schema_columns(ctx: &VirtualContext<'_>, table: &Arc<Table>) -> Vec<(Partitio
 
 fn settings(ctx: &VirtualContext<'_>, table: &Arc<Table>) -> Vec<(PartitionKey, Row)> {
     let value = |value: &Option<String>| ("value", value.as_deref().map(text));
-    ctx.node.settings.iter().map(|(name, setting)| row(table, text(name), Vec::new(), [value(setting)])).collect()
+    ctx.node
+        .settings
+        .iter()
+        .map(|(name, setting)| row(table, text(name), Vec::new(), [value(setting)]))
+        .collect()
 }
 
 fn properties(ctx: &VirtualContext<'_>, table: &Arc<Table>) -> Vec<(PartitionKey, Row)> {

@@ -98,6 +98,18 @@ impl Reply {
         Reply::Message(Response::Error(error::error_body(error)), extras)
     }
 
+    /// The same answer with the id of its trace in front of the body.
+    pub fn with_tracing_id(self, id: [u8; 16]) -> Reply {
+        match self {
+            Reply::Message(response, extras) => {
+                Reply::Message(response, Extras { tracing_id: Some(id), ..extras })
+            }
+            Reply::Encoded(envelope) => {
+                Reply::Encoded(wire::response::envelope::with_tracing_id(envelope, id))
+            }
+        }
+    }
+
     /// Appends the answer as an envelope.
     pub fn append(&self, to: &ReplyTo, out: &mut Vec<u8>) {
         match self {

@@ -23,7 +23,6 @@ impl Requests {
         let handled = self.handle_plain(session, request, ctx, out);
         let written = matches!(handled, Handled::Written).then(|| out.split_off(start));
         let session_id = *trace.session.as_bytes();
-        let ctx = ctx.clone();
         Handled::Pending(Box::pin(async move {
             let outcome = match (handled, written) {
                 (Handled::Written, Some(envelope)) => Ok(Reply::Encoded(envelope)),
@@ -34,7 +33,7 @@ impl Requests {
             executor.trace_event(&mut trace, "Request complete");
             executor.end_trace(&trace);
             match outcome {
-                Ok(reply) => reply.with_tracing_id(session_id, &ctx.reply),
+                Ok(reply) => Ok(reply.with_tracing_id(session_id)),
                 Err(error) => {
                     let extras = wire::Extras { tracing_id: Some(session_id), ..wire::Extras::default() };
                     Ok(Reply::failed(&error, extras))

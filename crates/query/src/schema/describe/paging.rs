@@ -37,7 +37,10 @@ impl DescribePosition {
         let tail = bytes.strip_prefix(&nil.encode()[..head_bytes]).ok_or_else(invalid)?;
         let (version, offset) = tail.split_first_chunk::<16>().ok_or_else(invalid)?;
         let offset = offset.try_into().map_err(|_| invalid())?;
-        Ok(DescribePosition { schema_version: Uuid::from_bytes(*version), offset: u64::from_be_bytes(offset) })
+        Ok(DescribePosition {
+            schema_version: Uuid::from_bytes(*version),
+            offset: u64::from_be_bytes(offset),
+        })
     }
 }
 

@@ -9,7 +9,8 @@ use model::schema::{Caching, Column, DroppedColumn, TableOptions};
 use model::types::UserType;
 use model::value::collection;
 use model::{
-    ColumnData, ColumnId, ColumnKind, CqlType, Keyspace, PartitionKey, QueryError, Row, Schema, Table, TableId,
+    ColumnData, ColumnId, ColumnKind, CqlType, Keyspace, PartitionKey, QueryError, Row, Schema, Table,
+    TableId,
 };
 use uuid::Uuid;
 
@@ -149,7 +150,8 @@ fn read_type(keyspace: &Keyspace, row: &StoredRow) -> Result<UserType, QueryErro
 fn parse_type(keyspace: &Keyspace, text: &str) -> Result<CqlType, QueryError> {
     let name = cql::parse_type(text)
         .map_err(|error| QueryError::Server(format!("system_schema holds the type {text}: {error}")))?;
-    if matches!(&name, TypeName::User(user) if user.name == "empty" && !keyspace.types.contains_key("empty")) {
+    if matches!(&name, TypeName::User(user) if user.name == "empty" && !keyspace.types.contains_key("empty"))
+    {
         return Ok(CqlType::Empty); // the value column of a legacy table without one
     }
     Types { keyspace: &keyspace.name, types: &keyspace.types }.resolve(&name)

@@ -81,11 +81,8 @@ fn table_values(table: &Table) -> RowValues {
         (true, false) => &["dense"],
         (true, true) => &["counter", "dense"],
     };
-    let extensions: Vec<&[u8]> = options
-        .extensions
-        .iter()
-        .flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()])
-        .collect();
+    let extensions: Vec<&[u8]> =
+        options.extensions.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()]).collect();
     let mut values = RowValues::from([
         ("additional_write_policy", text(&options.additional_write_policy)),
         ("bloom_filter_fp_chance", double(options.bloom_filter_fp_chance)),

@@ -1,0 +1,15 @@
+//! Data.db as chunks: compressed ones with a map in CompressionInfo.db, or plain ones with CRC.db.
+//!
+//! Read in order: [`compressor`] (algorithms and table options), [`info`] (the chunk map), [`reader`],
+//! [`writer`].
+
+pub(crate) mod compressor;
+pub(crate) mod info;
+pub(crate) mod reader;
+pub(crate) mod writer;
+
+/// Bytes that CRC.db has a CRC for each.
+pub(crate) const PLAIN_CHUNK_BYTES: u32 = 65_536;
+
+#[cfg(test)]
+mod tests;

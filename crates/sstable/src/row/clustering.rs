@@ -1,0 +1,91 @@
+//! Clustering values: for every 32 columns two bits each for empty and null, then the values.
+
+use bytes::Bytes;
+use model::{CqlType, Value};
+use stdx::vint;
+
+use crate::cursor::{Cursor, Fault, put_vbytes};
+use crate::statistics::header::fixed_bytes;
+
+/// Columns that one header describes.
+const BATCH: usize = 32;
+
+/// Appends values of the first clustering columns.
+pub(crate) fn encode_values(values: &[Value], types: &[(CqlType, bool)], out: &mut Vec<u8>) {
+    for (batch, types) in values.chunks(BATCH).zip(types.chunks(BATCH)) {
+        let mut header = 0_u64;
+        for (i, value) in batch.iter().enumerate() {
+            match value {
+                None => header |= 2 << (2 * i),
+                Some(value) if value.is_empty() => header |= 1 << (2 * i),
+                Some(_) => {}
+            }
+        }
+        vint::write_unsigned_vint(out, header);
+        for (value, (ty, _)) in batch.iter().zip(types) {
+            match value {
+                Some(value) if value.is_empty() => {}
+                Some(value) if fixed_bytes(ty).is_some() => out.extend_from_slice(value),
+                Some(value) => put_vbytes(out, value),
+                None => {}
+            }
+        }
+    }
+}
+
+/// Reads a value for each of `types`; they share `buffer`, over which the cursor goes, if it is given.
+pub(crate) fn decode_values(
+    cursor: &mut Cursor<'_>,
+    buffer: Option<&Bytes>,
+    types: &[(CqlType, bool)],
+) -> Result<Vec<Value>, Fault> {
+    let mut values = Vec::with_capacity(types.len());
+    for batch in types.chunks(BATCH) {
+        let header = cursor.uvint()?;
+        if batch.len() < BATCH && header >> (2 * batch.len()) != 0 {
+            return Err(Fault::Bad("a clustering's header speaks of columns that do not exist"));
+        }
+        for (i, (ty, _)) in batch.iter().enumerate() {
+            let value = match header >> (2 * i) & 3 {
+                0 => Some(decode_value(cursor, buffer, fixed_bytes(ty))?),
+                1 => Some(Bytes::new()),
+                2 => None,
+                _ => return Err(Fault::Bad("a clustering value is both empty and null")),
+            };
+            values.push(value);
+        }
+    }
+    Ok(values)
+}
+
+/// Goes past values of all of `types`.
+pub(crate) fn skip_values(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Result<(), Fault> {
+    for batch in types.chunks(BATCH) {
+        let header = cursor.uvint()?;
+        for (i, (ty, _)) in batch.iter().enumerate() {
+            match (header >> (2 * i) & 3, fixed_bytes(ty)) {
+                (0, Some(count)) => cursor.take(count)?,
+                (0, None) => cursor.vbytes()?,
+                _ => &[],
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Reads one value, with its length if that is not fixed.
+#[inline]
+pub(crate) fn decode_value(
+    cursor: &mut Cursor<'_>,
+    buffer: Option<&Bytes>,
+    fixed: Option<usize>,
+) -> Result<Bytes, Fault> {
+    let bytes = match fixed {
+        Some(count) => cursor.take(count)?,
+        None => cursor.vbytes()?,
+    };
+    Ok(match buffer {
+        Some(buffer) => buffer.slice(cursor.position() - bytes.len()..cursor.position()),
+        None => Bytes::copy_from_slice(bytes),
+    })
+}

@@ -1,0 +1,259 @@
+//! Rows and markers to bytes.
+
+use model::row::NO_TTL;
+use model::{BoundKind, Cell, ColumnData, ColumnId, CqlType, DeletionTime, Liveness, Marker, Row};
+use stdx::vint;
+
+use super::clustering::encode_values;
+use super::flags::*;
+use crate::cursor::put_vbytes;
+use crate::error::WriteError;
+use crate::metadata::EncodingStats;
+use crate::statistics::header::fixed_bytes;
+
+/// Turns rows of one table into bytes.
+pub(crate) struct RowEncoder {
+    bases: EncodingStats,
+    clustering: Vec<(CqlType, bool)>,
+    statics: Superset,
+    regulars: Superset,
+    body: Vec<u8>,
+}
+
+/// The static or the regular columns of the file.
+struct Superset {
+    /// Length of each column's values, in the order of rows, if it is not stored.
+    fixed: Vec<Option<usize>>,
+    is_complex: Vec<bool>,
+    /// The table's numbers and the places in that order, ascending by number.
+    places: Vec<(ColumnId, usize)>,
+}
+
+impl Superset {
+    /// `columns`: in the order of rows.
+    fn new(columns: &[(ColumnId, CqlType)]) -> Superset {
+        let mut places: Vec<_> = columns.iter().enumerate().map(|(place, (id, _))| (*id, place)).collect();
+        places.sort_unstable();
+        Superset {
+            fixed: columns.iter().map(|(_, ty)| fixed_bytes(ty)).collect(),
+            is_complex: columns.iter().map(|(_, ty)| ty.is_multi_cell()).collect(),
+            places,
+        }
+    }
+
+    /// The row's columns with their places, in the order of rows.
+    fn arrange<'a>(&self, row: &'a Row) -> Result<Vec<(usize, &'a ColumnData)>, WriteError> {
+        let mut arranged = Vec::with_capacity(row.columns.len());
+        for (id, data) in &row.columns {
+            let found = self.places.binary_search_by_key(id, |(id, _)| *id);
+            let place = found.map_err(|_| WriteError::ColumnNotNamed { column: id.0 })?;
+            let place = self.places[place].1;
+            let is_complex = matches!(data, ColumnData::Complex { .. });
+            assert_eq!(is_complex, self.is_complex[place], "column {} holds the wrong kind of data", id.0);
+            arranged.push((place, data));
+        }
+        arranged.sort_unstable_by_key(|(place, _)| *place);
+        Ok(arranged)
+    }
+}
+
+impl RowEncoder {
+    /// Columns come in the order of rows.
+    pub(crate) fn new(
+        bases: EncodingStats,
+        clustering: Vec<(CqlType, bool)>,
+        statics: &[(ColumnId, CqlType)],
+        regulars: &[(ColumnId, CqlType)],
+    ) -> RowEncoder {
+        let (statics, regulars) = (Superset::new(statics), Superset::new(regulars));
+        RowEncoder { bases, clustering, statics, regulars, body: Vec::new() }
+    }
+
+    pub(crate) fn has_statics(&self) -> bool {
+        !self.statics.fixed.is_empty()
+    }
+
+    /// Appends the static row; an absent one is stored too.
+    pub(crate) fn encode_static(&mut self, row: Option<&Row>, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        let empty = Row::empty(model::Clustering::EMPTY);
+        let row = row.unwrap_or(&empty);
+        let flags = self.encode_body(row, true, 0)?;
+        out.push(flags | EXTENSION);
+        out.push(IS_STATIC);
+        self.put_body(out);
+        Ok(())
+    }
+
+    /// Appends a row that begins `previous_bytes` after the one before.
+    pub(crate) fn encode_row(
+        &mut self,
+        row: &Row,
+        previous_bytes: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WriteError> {
+        let flags = self.encode_body(row, false, previous_bytes)?;
+        out.push(flags);
+        encode_values(&row.clustering.values, &self.clustering, out);
+        self.put_body(out);
+        Ok(())
+    }
+
+    /// Appends a marker.
+    pub(crate) fn encode_marker(
+        &mut self,
+        marker: &Marker,
+        previous_bytes: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WriteError> {
+        let bound = &marker.bound;
+        let as_start = |kind: BoundKind| if kind.is_start() { kind } else { kind.invert() };
+        let kind = match (&marker.close, &marker.open) {
+            (Some(_), Some(_)) if bound.kind.is_before() => EXCLUSIVE_END_INCLUSIVE_START,
+            (Some(_), Some(_)) => INCLUSIVE_END_EXCLUSIVE_START,
+            (None, Some(_)) => as_start(bound.kind) as u8,
+            (Some(_), None) => as_start(bound.kind).invert() as u8,
+            (None, None) => {
+                return Err(WriteError::OutOfOrder { found: "a marker neither opens nor closes".to_owned() });
+            }
+        };
+        out.push(IS_MARKER);
+        out.push(kind);
+        out.extend_from_slice(&(bound.values.len() as u16).to_be_bytes());
+        encode_values(&bound.values, &self.clustering, out);
+        self.body.clear();
+        vint::write_unsigned_vint(&mut self.body, previous_bytes);
+        for deletion in [&marker.close, &marker.open].into_iter().flatten() {
+            self.bases.put_deletion(&mut self.body, deletion);
+        }
+        self.put_body(out);
+        Ok(())
+    }
+
+    fn put_body(&self, out: &mut Vec<u8>) {
+        put_vbytes(out, &self.body);
+    }
+
+    /// Fills `self.body`; returns the flags.
+    fn encode_body(&mut self, row: &Row, is_static: bool, previous_bytes: u64) -> Result<u8, WriteError> {
+        let superset = if is_static { &self.statics } else { &self.regulars };
+        let (bases, body) = (&self.bases, &mut self.body);
+        body.clear();
+        vint::write_unsigned_vint(body, previous_bytes);
+        let mut flags = 0;
+        let liveness = &row.liveness;
+        if !liveness.is_none() {
+            flags |= HAS_TIMESTAMP;
+            bases.put_timestamp(body, liveness.timestamp_us);
+            if liveness.is_expiring() {
+                flags |= HAS_TTL;
+                bases.put_ttl(body, liveness.ttl_s);
+                bases.put_local_deletion(body, liveness.local_deletion_s);
+            }
+        }
+        if !row.deletion.is_live() {
+            flags |= HAS_DELETION;
+            bases.put_deletion(body, &row.deletion);
+        }
+        let arranged = superset.arrange(row)?;
+        if arranged.len() == superset.fixed.len() {
+            flags |= HAS_ALL_COLUMNS;
+        } else {
+            put_subset(body, &arranged, superset.fixed.len());
+        }
+        let has_complex_deletion = arranged
+            .iter()
+            .any(|(_, data)| matches!(data, ColumnData::Complex { deletion, .. } if !deletion.is_live()));
+        if has_complex_deletion {
+            flags |= HAS_COMPLEX_DELETION;
+        }
+        for (place, data) in arranged {
+            match data {
+                ColumnData::Cell(cell) => {
+                    put_cell(bases, body, liveness, None, cell, superset.fixed[place]);
+                }
+                ColumnData::Complex { deletion, cells } => {
+                    if has_complex_deletion {
+                        let live = deletion.is_live();
+                        bases.put_deletion(body, if live { &DeletionTime::LIVE } else { deletion });
+                    }
+                    let count = i32::try_from(cells.len());
+                    let count = count
+                        .map_err(|_| WriteError::TooLarge { found: format!("{} cells", cells.len()) })?;
+                    vint::write_unsigned_vint32(body, count);
+                    for (path, cell) in cells {
+                        put_cell(bases, body, liveness, Some(path), cell, None);
+                    }
+                }
+            }
+        }
+        Ok(flags)
+    }
+}
+
+/// Says which of `superset_count` columns the row has.
+fn put_subset(body: &mut Vec<u8>, arranged: &[(usize, &ColumnData)], superset_count: usize) {
+    let present = || arranged.iter().map(|(place, _)| *place);
+    if superset_count < 64 {
+        let missing = present().fold((1_u64 << superset_count) - 1, |missing, place| missing & !(1 << place));
+        vint::write_unsigned_vint(body, missing);
+        return;
+    }
+    let put = |body: &mut Vec<u8>, place: usize| vint::write_unsigned_vint(body, place as u64);
+    put(body, superset_count - arranged.len());
+    if arranged.len() < superset_count / 2 {
+        present().for_each(|place| put(body, place));
+    } else {
+        let mut next = 0;
+        for place in present().chain([superset_count]) {
+            (next..place).for_each(|missing| put(body, missing));
+            next = place + 1;
+        }
+    }
+}
+
+fn put_cell(
+    bases: &EncodingStats,
+    body: &mut Vec<u8>,
+    liveness: &Liveness,
+    path: Option<&[u8]>,
+    cell: &Cell,
+    fixed: Option<usize>,
+) {
+    let is_tombstone = cell.is_tombstone();
+    let is_expiring = cell.ttl_s != NO_TTL;
+    let has_value = !cell.value.is_empty() && !is_tombstone;
+    let uses_timestamp = !liveness.is_none() && cell.timestamp_us == liveness.timestamp_us;
+    let uses_ttl = is_expiring
+        && liveness.is_expiring()
+        && !liveness.is_none()
+        && (cell.ttl_s, cell.local_deletion_s) == (liveness.ttl_s, liveness.local_deletion_s);
+    let flag = |condition: bool, flag: u8| if condition { flag } else { 0 };
+    body.push(
+        flag(is_tombstone, CELL_IS_DELETED)
+            | flag(is_expiring, CELL_IS_EXPIRING)
+            | flag(!has_value, CELL_HAS_EMPTY_VALUE)
+            | flag(uses_timestamp, CELL_USES_ROW_TIMESTAMP)
+            | flag(uses_ttl, CELL_USES_ROW_TTL),
+    );
+    if !uses_timestamp {
+        bases.put_timestamp(body, cell.timestamp_us);
+    }
+    if (is_tombstone || is_expiring) && !uses_ttl {
+        bases.put_local_deletion(body, cell.local_deletion_s);
+    }
+    if is_expiring && !uses_ttl {
+        bases.put_ttl(body, cell.ttl_s);
+    }
+    if let Some(path) = path {
+        put_vbytes(body, path);
+    }
+    if has_value {
+        match fixed {
+            Some(count) => {
+                assert_eq!(cell.value.len(), count, "a value has another length than all of its type");
+                body.extend_from_slice(&cell.value);
+            }
+            None => put_vbytes(body, &cell.value),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! One partition of one SSTable, read element by element with all that must hold between them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{DeletionTime, PartitionHeader, PartitionKey};
+
+use crate::chunk::reader::DataCursor;
+use crate::error::ReadError;
+use crate::reader::SsTable;
+use crate::row::columns::Layout;
+use crate::row::decode::{Item, partition_header};
+use crate::rows::{Block, Blocks, RowIndexEntry};
+
+/// An open partition.
+pub(crate) struct Source {
+    sstable: Arc<SsTable>,
+    layout: Arc<Layout>,
+    pub(crate) cursor: DataCursor,
+    /// Where the partition begins.
+    start: u64,
+    /// Where its rows begin.
+    rows_start: u64,
+    entry: Option<RowIndexEntry>,
+    pub(crate) header: PartitionHeader,
+    /// The range deletion that is open here.
+    pub(crate) open: Option<DeletionTime>,
+    last_place: Option<Bytes>,
+    /// The end marker was read.
+    pub(crate) is_at_end: bool,
+}
+
+impl Source {
+    /// Opens the partition where the cursor stands; `None` if it is another than `wanted`.
+    pub(crate) fn open(
+        sstable: Arc<SsTable>,
+        layout: Arc<Layout>,
+        mut cursor: DataCursor,
+        entry: Option<RowIndexEntry>,
+        wanted: Option<&PartitionKey>,
+    ) -> Result<Option<Source>, ReadError> {
+        let start = cursor.position();
+        let (key, deletion) = cursor.parse(partition_header)?;
+        if wanted.is_some_and(|wanted| *wanted != key) {
+            return Ok(None);
+        }
+        let static_row = if layout.statics.columns.is_empty() {
+            None
+        } else {
+            cursor.parse(|buffer, cursor| layout.static_row(buffer, cursor))?
+        };
+        Ok(Some(Source {
+            sstable,
+            layout,
+            start,
+            rows_start: cursor.position(),
+            cursor,
+            entry,
+            header: PartitionHeader { key, deletion, static_row },
+            open: None,
+            last_place: None,
+            is_at_end: false,
+        }))
+    }
+
+    /// Where it begins in Data.db.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The next element; rows at or before `after` are skipped, nothing at or behind `until` is taken.
+    #[inline]
+    pub(crate) fn next(&mut self, after: &[u8], until: &[u8]) -> Result<Item, ReadError> {
+        if self.is_at_end {
+            return Ok(Item::End);
+        }
+        let position = self.cursor.position();
+        let layout = &self.layout;
+        let item = self.cursor.parse(|buffer, cursor| layout.item(buffer, cursor, after, until))?;
+        let place = match &item {
+            Item::Row(row) => &row.clustering.order,
+            Item::Skipped(place) => place,
+            Item::Marker(marker) => {
+                if marker.close.is_some() != self.open.is_some() {
+                    return Err(self.cursor.corrupt("range tombstones do not open and close in turn"));
+                }
+                self.open = marker.open;
+                &marker.bound.order
+            }
+            Item::Beyond => {
+                self.cursor.seek(position);
+                return Ok(item);
+            }
+            Item::End => {
+                self.is_at_end = true;
+                if self.open.is_some() {
+                    return Err(self.cursor.corrupt("a range tombstone stays open"));
+                }
+                return Ok(item);
+            }
+        };
+        if self.last_place.as_ref().is_some_and(|last| last >= place) {
+            return Err(self.cursor.corrupt("the rows of a partition do not ascend"));
+        }
+        self.last_place = Some(place.clone());
+        Ok(item)
+    }
+
+    /// Goes to the block that may hold the first element at `place`, if that saves reading.
+    pub(crate) fn advance_to(&mut self, place: &[u8]) -> Result<(), ReadError> {
+        let Some(mut blocks) = self.blocks(place)? else { return Ok(()) };
+        if let Some(block) = blocks.next(&self.sstable.rows)?
+            && self.position_of(&block) > self.cursor.position()
+        {
+            self.go_to(&block);
+        }
+        Ok(())
+    }
+
+    /// The blocks that may hold elements before `place`, the last first; `None` without row index.
+    pub(crate) fn blocks(&self, place: &[u8]) -> Result<Option<Blocks>, ReadError> {
+        let entry = self.entry.as_ref();
+        entry.map(|entry| Blocks::down_from(&self.sstable.rows, entry.root, place)).transpose()
+    }
+
+    /// The next one of these.
+    pub(crate) fn next_block(&self, blocks: &mut Blocks) -> Result<Option<Block>, ReadError> {
+        blocks.next(&self.sstable.rows)
+    }
+
+    /// Goes to the start of a block.
+    pub(crate) fn go_to(&mut self, block: &Block) {
+        self.cursor.seek(self.position_of(block));
+        self.open = block.open;
+        self.last_place = None;
+        self.is_at_end = false;
+    }
+
+    /// All rows as one block.
+    pub(crate) fn whole(&self) -> Block {
+        Block { offset: self.rows_start - self.start, open: None }
+    }
+
+    /// Where a block begins in Data.db.
+    pub(crate) fn position_of(&self, block: &Block) -> u64 {
+        self.start.saturating_add(block.offset)
+    }
+
+    /// Puts the cursor behind the partition, wherever it stands in it.
+    pub(crate) fn skip(layout: &Layout, cursor: &mut DataCursor) -> Result<(), ReadError> {
+        while let Some(body_bytes) = cursor.parse(|_, cursor| layout.skip(cursor))? {
+            cursor.skip(body_bytes);
+        }
+        Ok(())
+    }
+
+    /// Gives the cursor up.
+    pub(crate) fn take_cursor(&mut self) -> DataCursor {
+        std::mem::replace(&mut self.cursor, DataCursor::new(self.sstable.data.clone(), 0, 1.0))
+    }
+}

@@ -1,0 +1,169 @@
+//! Statistics.db: four blocks, each with its CRC.
+//!
+//! Read in order: [`header`] (types, columns and bases: how Data.db is to be read), [`stats`] (what it holds),
+//! [`collector`] (how that is gathered while writing), [`histogram`], [`cardinality`].
+
+pub(crate) mod cardinality;
+pub(crate) mod collector;
+pub(crate) mod header;
+pub(crate) mod histogram;
+pub(crate) mod stats;
+
+use stdx::crc::{Crc32, crc32};
+
+use crate::cursor::{Cursor, Fault, describe};
+use crate::descriptor::Component;
+use crate::error::ReadError;
+use header::SerializationHeader;
+use stats::Stats;
+
+/// The partitioner whose order our files are in.
+pub(crate) const MURMUR3_PARTITIONER: &str = "org.apache.cassandra.dht.Murmur3Partitioner";
+
+/// Numbers of the blocks.
+const VALIDATION: u32 = 0;
+const COMPACTION: u32 = 1;
+const STATS: u32 = 2;
+const HEADER: u32 = 3;
+/// More blocks than any version has.
+const BLOCKS_MAX: u32 = 64;
+
+/// The parsed file.
+#[derive(Clone, Debug)]
+pub(crate) struct Statistics {
+    pub(crate) partitioner: String,
+    pub(crate) bloom_filter_fp_chance: f64,
+    /// HyperLogLog++ of the partition keys, as stored.
+    pub(crate) cardinality: Vec<u8>,
+    pub(crate) stats: Stats,
+    pub(crate) header: SerializationHeader,
+}
+
+impl Statistics {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut validation = Vec::new();
+        crate::cursor::put_shortbytes(&mut validation, self.partitioner.as_bytes());
+        validation.extend_from_slice(&self.bloom_filter_fp_chance.to_be_bytes());
+        let mut compaction = (self.cardinality.len() as u32).to_be_bytes().to_vec();
+        compaction.extend_from_slice(&self.cardinality);
+        let bodies = [
+            (VALIDATION, validation),
+            (COMPACTION, compaction),
+            (STATS, self.stats.encode(&self.header.clustering_types())),
+            (HEADER, self.header.encode()),
+        ];
+        encode_blocks(&bodies)
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Statistics, ReadError> {
+        let blocks = blocks(bytes)?;
+        let block = |kind: u32| {
+            blocks.iter().find(|block| block.kind == kind).ok_or_else(|| {
+                ReadError::corrupt(Component::Statistics, 0, format!("block {kind} is missing"))
+            })
+        };
+        let at = |block: &Block<'_>, fault: Fault| {
+            ReadError::corrupt(Component::Statistics, block.offset as u64, describe(fault))
+        };
+        let validation = block(VALIDATION)?;
+        let mut cursor = Cursor::new(validation.body);
+        let (partitioner, bloom_filter_fp_chance) =
+            parse_validation(&mut cursor).map_err(|fault| at(validation, fault))?;
+        let compaction = block(COMPACTION)?;
+        let mut cursor = Cursor::new(compaction.body);
+        let cardinality = cursor
+            .count(1)
+            .and_then(|count| cursor.take(count))
+            .map_err(|fault| at(compaction, fault))?
+            .to_vec();
+        let header_block = block(HEADER)?;
+        let mut cursor = Cursor::new(header_block.body);
+        let header = SerializationHeader::parse(&mut cursor).map_err(|fault| at(header_block, fault))??;
+        let stats_block = block(STATS)?;
+        let mut cursor = Cursor::new(stats_block.body);
+        let stats = Stats::parse(&mut cursor, &header).map_err(|fault| at(stats_block, fault))?;
+        Ok(Statistics { partitioner, bloom_filter_fp_chance, cardinality, stats, header })
+    }
+}
+
+fn parse_validation(cursor: &mut Cursor<'_>) -> Result<(String, f64), Fault> {
+    let name = String::from_utf8(cursor.shortbytes()?.to_vec())
+        .map_err(|_| Fault::Bad("the partitioner's name is not readable text"))?;
+    Ok((name, cursor.f64()?))
+}
+
+fn encode_blocks(bodies: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut out = (bodies.len() as u32).to_be_bytes().to_vec();
+    let mut crc = Crc32::new();
+    crc.update(&out);
+    out.extend_from_slice(&crc.value().to_be_bytes());
+    let mut offset = 4 + 4 + 8 * bodies.len() + 4;
+    let mut contents = Vec::with_capacity(8 * bodies.len());
+    for (kind, body) in bodies {
+        contents.extend_from_slice(&kind.to_be_bytes());
+        contents.extend_from_slice(&(offset as u32).to_be_bytes());
+        offset += body.len() + 4;
+    }
+    crc.update(&contents);
+    out.extend_from_slice(&contents);
+    out.extend_from_slice(&crc.value().to_be_bytes());
+    for (_, body) in bodies {
+        out.extend_from_slice(body);
+        out.extend_from_slice(&crc32(body).to_be_bytes());
+    }
+    out
+}
+
+struct Block<'a> {
+    kind: u32,
+    offset: usize,
+    body: &'a [u8],
+}
+
+/// Takes the file apart and checks all CRCs.
+fn blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>, ReadError> {
+    let corrupt =
+        |offset: usize, found: &str| ReadError::corrupt(Component::Statistics, offset as u64, found);
+    let mut cursor = Cursor::new(bytes);
+    let contents = contents(&mut cursor).map_err(|fault| corrupt(cursor.position(), describe(fault)))?;
+    let ends = contents.iter().skip(1).map(|(_, offset)| *offset).chain([bytes.len()]);
+    let mut blocks = Vec::with_capacity(contents.len());
+    let mut expected = cursor.position();
+    for (&(kind, offset), end) in contents.iter().zip(ends) {
+        let Some(stored) = bytes.get(offset..end).filter(|_| offset == expected) else {
+            return Err(corrupt(offset, "a block lies outside of the file or over another"));
+        };
+        let Some((body, crc)) = stored.split_last_chunk::<4>() else {
+            return Err(corrupt(offset, "a block is too short for its CRC"));
+        };
+        if crc32(body) != u32::from_be_bytes(*crc) {
+            return Err(corrupt(offset, "the CRC of a block does not match"));
+        }
+        blocks.push(Block { kind, offset, body });
+        expected = end;
+    }
+    Ok(blocks)
+}
+
+fn contents(cursor: &mut Cursor<'_>) -> Result<Vec<(u32, usize)>, Fault> {
+    let count = cursor.u32()?;
+    let mut crc = Crc32::new();
+    crc.update(&count.to_be_bytes());
+    if cursor.u32()? != crc.value() || count > BLOCKS_MAX {
+        return Err(Fault::Bad("the CRC of the block count does not match"));
+    }
+    let mut contents = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        let (kind, offset) = (cursor.u32()?, cursor.u32()?);
+        crc.update(&kind.to_be_bytes());
+        crc.update(&offset.to_be_bytes());
+        contents.push((kind, offset as usize));
+    }
+    if cursor.u32()? != crc.value() {
+        return Err(Fault::Bad("the CRC of the table of contents does not match"));
+    }
+    Ok(contents)
+}
+
+#[cfg(test)]
+mod tests;

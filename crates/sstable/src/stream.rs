@@ -1,0 +1,237 @@
+//! A partition's stream in either direction, its range tombstones clipped to the slices asked for.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::partition::{PartitionStream, SourceError};
+use model::{Bound, DeletionTime, Marker, PartitionHeader, Slice, Slices, Unfiltered};
+
+use crate::chunk::reader::DataCursor;
+use crate::error::ReadError;
+use crate::row::decode::Item;
+use crate::rows::{Block, Blocks};
+use crate::source::Source;
+
+/// Where a stream that is dropped leaves its place in Data.db: the cursor, and whether the partition's end
+/// marker was read.
+pub(crate) type Slot = Arc<Mutex<Option<(DataCursor, bool)>>>;
+
+/// The stream of a partition just opened.
+pub(crate) fn open(source: Source, slices: &Slices, reversed: bool) -> Box<dyn PartitionStream> {
+    open_returning(source, slices, reversed, None)
+}
+
+/// As [`open`], leaving the cursor in `slot` at the end.
+pub(crate) fn open_returning(
+    source: Source,
+    slices: &Slices,
+    reversed: bool,
+    slot: Option<Slot>,
+) -> Box<dyn PartitionStream> {
+    let is_wide = |slice: &&Slice| slice.start.order < slice.end.order;
+    let slices: VecDeque<Slice> = slices.0.iter().filter(is_wide).cloned().collect();
+    let lease = Lease { source, slot };
+    if reversed {
+        Box::new(Backward { lease, slices, current: None })
+    } else {
+        Box::new(Forward { lease, slices, is_sought: false, is_inside: false, pending: None })
+    }
+}
+
+/// The partition, given back when dropped.
+struct Lease {
+    source: Source,
+    slot: Option<Slot>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(slot) = &self.slot {
+            let left = (self.source.take_cursor(), self.source.is_at_end);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(left);
+        }
+    }
+}
+
+fn marker(bound: &Bound, close: Option<DeletionTime>, open: Option<DeletionTime>) -> Unfiltered {
+    Unfiltered::Marker(Marker { bound: bound.clone(), close, open })
+}
+
+/// In clustering order.
+struct Forward {
+    lease: Lease,
+    /// What is left to do.
+    slices: VecDeque<Slice>,
+    /// The index was asked for the first slice's start.
+    is_sought: bool,
+    /// The first slice's start lies behind.
+    is_inside: bool,
+    /// The first element of a slice, while the marker before it is given.
+    pending: Option<Item>,
+}
+
+impl Forward {
+    fn step(&mut self) -> Result<Option<Unfiltered>, ReadError> {
+        let source = &mut self.lease.source;
+        while let Some(slice) = self.slices.front() {
+            let (after, until) = (&*slice.start.order, &*slice.end.order);
+            if !self.is_sought {
+                self.is_sought = true;
+                if !slice.start.values.is_empty() {
+                    source.advance_to(after)?;
+                }
+            }
+            let open_before = source.open;
+            let item = match self.pending.take() {
+                Some(item) => item,
+                None => source.next(after, until)?,
+            };
+            if !self.is_inside {
+                // Markers up to the start only change what is open there.
+                match &item {
+                    Item::Skipped(_) => continue,
+                    Item::Marker(marker) if &*marker.bound.order <= after => continue,
+                    _ => self.is_inside = true,
+                }
+                if open_before.is_some() {
+                    self.pending = Some(item);
+                    return Ok(Some(marker(&slice.start, None, open_before)));
+                }
+            }
+            match item {
+                Item::Row(row) => return Ok(Some(Unfiltered::Row(row))),
+                Item::Marker(marker) => return Ok(Some(Unfiltered::Marker(marker))),
+                Item::Skipped(_) => {}
+                Item::Beyond | Item::End => {
+                    let open = source.open;
+                    let end = open.map(|_| marker(&slice.end, open, None));
+                    self.slices.pop_front();
+                    (self.is_sought, self.is_inside) = (false, false);
+                    if end.is_some() {
+                        return Ok(end);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl PartitionStream for Forward {
+    fn header(&self) -> &PartitionHeader {
+        &self.lease.source.header
+    }
+
+    fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
+        self.step().map_err(SourceError::from)
+    }
+}
+
+/// In reverse clustering order: block by block from the last, each read forwards and given backwards.
+struct Backward {
+    lease: Lease,
+    /// What is left to do, the last first.
+    slices: VecDeque<Slice>,
+    current: Option<Current>,
+}
+
+/// A slice that is being given.
+struct Current {
+    /// Blocks still to come; `None` without row index.
+    blocks: Option<Blocks>,
+    /// What was read of the block, in clustering order.
+    buffer: Vec<Unfiltered>,
+    /// Where the block after this begins; the slice's end if there is none.
+    limit: Option<u64>,
+    /// The range deletion that is open at what was given last.
+    open: Option<DeletionTime>,
+    /// The slice has no more blocks.
+    is_last: bool,
+}
+
+impl Backward {
+    fn step(&mut self) -> Result<Option<Unfiltered>, ReadError> {
+        while let Some(slice) = self.slices.back() {
+            let source = &mut self.lease.source;
+            let current = match &mut self.current {
+                Some(current) => current,
+                None => {
+                    let blocks = source.blocks(&slice.end.order)?;
+                    let (buffer, limit, open) = (Vec::new(), None, None);
+                    self.current.insert(Current { blocks, buffer, limit, open, is_last: false })
+                }
+            };
+            if let Some(unfiltered) = current.buffer.pop() {
+                return Ok(Some(current.turn(unfiltered)));
+            }
+            if current.is_last {
+                let open = current.open;
+                let end = open.map(|_| marker(&slice.start, open, None));
+                self.current = None;
+                self.slices.pop_back();
+                if end.is_some() {
+                    return Ok(end);
+                }
+                continue;
+            }
+            let is_first = current.limit.is_none();
+            current.load(source, slice)?;
+            if is_first && source.open.is_some() {
+                current.open = source.open;
+                return Ok(Some(marker(&slice.end, None, source.open)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Current {
+    /// Reads the next block.
+    fn load(&mut self, source: &mut Source, slice: &Slice) -> Result<(), ReadError> {
+        let block: Block = match &mut self.blocks {
+            None => source.whole(),
+            Some(blocks) => match source.next_block(blocks)? {
+                Some(block) => block,
+                None => {
+                    self.is_last = true;
+                    return Ok(());
+                }
+            },
+        };
+        let (after, until) = (&*slice.start.order, &*slice.end.order);
+        self.is_last = self.blocks.is_none() || block.offset <= source.whole().offset;
+        source.go_to(&block);
+        while self.limit.is_none_or(|limit| source.cursor.position() < limit) {
+            match source.next(after, until)? {
+                Item::Row(row) => self.buffer.push(Unfiltered::Row(row)),
+                Item::Marker(marker) if &*marker.bound.order > after => {
+                    self.buffer.push(Unfiltered::Marker(marker));
+                }
+                Item::Marker(_) => self.is_last = true,
+                Item::Skipped(place) => self.is_last |= &*place <= after,
+                Item::Beyond | Item::End => break,
+            }
+        }
+        self.limit = Some(source.position_of(&block));
+        Ok(())
+    }
+
+    /// The element as this direction sees it.
+    fn turn(&mut self, unfiltered: Unfiltered) -> Unfiltered {
+        let Unfiltered::Marker(Marker { bound, close, open }) = unfiltered else { return unfiltered };
+        self.open = close;
+        let is_boundary = close.is_some() && open.is_some();
+        let bound = if is_boundary { bound.invert() } else { bound };
+        Unfiltered::Marker(Marker { bound, close: open, open: close })
+    }
+}
+
+impl PartitionStream for Backward {
+    fn header(&self) -> &PartitionHeader {
+        &self.lease.source.header
+    }
+
+    fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
+        self.step().map_err(SourceError::from)
+    }
+}

@@ -1,0 +1,426 @@
+//! Writes one SSTable: Data.db with its indexes and filter as partitions come, the rest at the end.
+//!
+//! Nothing of it exists for readers before TOC.txt and the directory are synced.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::partition::PartitionStream;
+use model::{
+    Bound, BoundKind, Column, ColumnId, ColumnKind, CqlType, DeletionTime, Marker, PartitionHeader,
+    PartitionKey, Table, Unfiltered,
+};
+use runtime::Disk;
+use uuid::Uuid;
+
+pub use crate::chunk::compressor::{Compression, Compressor};
+use crate::chunk::writer::{Appender, DataWriter};
+use crate::cursor::put_shortbytes;
+use crate::descriptor::{Component, Descriptor};
+use crate::error::WriteError;
+use crate::filter::Filter;
+use crate::metadata::{CommitLogInterval, EncodingStats};
+use crate::partitions::{PartitionIndexWriter, Target};
+use crate::row::deletion::put_whole;
+use crate::row::encode::RowEncoder;
+use crate::row::flags::END_OF_PARTITION;
+use crate::rows::RowIndexWriter;
+use crate::statistics::collector::{Collector, bound_of};
+use crate::statistics::header::{HeaderColumn, SerializationHeader};
+use crate::statistics::stats::NO_POSITION;
+use crate::statistics::{MURMUR3_PARTITIONER, Statistics};
+
+/// A partition gets an index entry for each so many bytes, as in Cassandra for this format.
+pub const COLUMN_INDEX_BYTES: u64 = 16 * 1024;
+/// Encoded bytes that are handed on together.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How an SSTable is written.
+#[derive(Clone, Debug)]
+pub struct WriteOptions {
+    /// What times are stored relative to: the least ones, as far as known. Any value is correct.
+    pub bases: EncodingStats,
+    /// Static columns that may occur. Those seen, not all of the table: files get smaller.
+    pub statics: Vec<ColumnId>,
+    /// Regular columns that may occur.
+    pub regulars: Vec<ColumnId>,
+    /// How many partitions will come; the Bloom filter is made for that many.
+    pub expected_partitions: u64,
+    /// How Data.db is compressed.
+    pub compression: Option<Compression>,
+    /// A partition gets an index entry for each so many bytes.
+    pub column_index_bytes: u64,
+    /// This node.
+    pub host_id: Option<Uuid>,
+    /// Which writes of this node's commit log it holds, ascending.
+    pub commit_log_intervals: Vec<CommitLogInterval>,
+    /// When it was repaired, milliseconds; 0: never.
+    pub repaired_at_ms: i64,
+    /// Repair session that it is part of.
+    pub pending_repair: Option<Uuid>,
+    /// Level of leveled compaction.
+    pub level: i32,
+}
+
+impl WriteOptions {
+    /// For all columns of `table`, with its options' compression.
+    pub fn for_table(table: &Table) -> Result<WriteOptions, WriteError> {
+        let ids = |columns: &[Column]| columns.iter().map(|column| column.id).collect();
+        Ok(WriteOptions {
+            bases: EncodingStats::default(),
+            statics: ids(&table.statics),
+            regulars: ids(&table.regulars),
+            expected_partitions: 1,
+            compression: Compression::from_options(&table.options.compression)?,
+            column_index_bytes: COLUMN_INDEX_BYTES,
+            host_id: None,
+            commit_log_intervals: Vec::new(),
+            repaired_at_ms: 0,
+            pending_repair: None,
+            level: 0,
+        })
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Which files.
+    pub descriptor: Descriptor,
+    /// Partitions.
+    pub partitions: u64,
+    /// Rows, non-empty static ones included.
+    pub rows: u64,
+    /// Cells, tombstones included.
+    pub cells: u64,
+    /// Uncompressed bytes of Data.db.
+    pub data_bytes: u64,
+    /// Bytes of all components.
+    pub bytes_on_disk: u64,
+}
+
+/// Writes one SSTable: [`Writer::append`] partitions in order, then [`Writer::finish`] or [`Writer::abort`].
+pub struct Writer {
+    disk: Arc<dyn Disk>,
+    descriptor: Descriptor,
+    options: WriteOptions,
+    filter_chance: f64,
+    header: SerializationHeader,
+    encoder: RowEncoder,
+    data: DataWriter,
+    rows: Appender,
+    partitions: PartitionIndexWriter,
+    filter: Option<Filter>,
+    collector: Collector,
+    last_key: Option<PartitionKey>,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    /// Begins an SSTable. None of its files may exist yet.
+    pub fn create(
+        disk: &Arc<dyn Disk>,
+        descriptor: &Descriptor,
+        table: &Arc<Table>,
+        options: WriteOptions,
+    ) -> Result<Writer, WriteError> {
+        let statics = stored_columns(table, &options.statics, ColumnKind::Static)?;
+        let regulars = stored_columns(table, &options.regulars, ColumnKind::Regular)?;
+        let ids = |columns: &[&Column]| -> Vec<(ColumnId, CqlType)> {
+            columns.iter().map(|column| (column.id, column.ty.clone())).collect()
+        };
+        let encoder =
+            RowEncoder::new(options.bases, table.clustering_types(), &ids(&statics), &ids(&regulars));
+        let headers = |columns: &[&Column]| columns.iter().map(|column| HeaderColumn::of(column)).collect();
+        let header = SerializationHeader::of(table, options.bases, headers(&statics), headers(&regulars));
+        let filter_chance = table.options.bloom_filter_fp_chance;
+        let data = Appender::create(disk, descriptor, Component::Data)?;
+        let indexes = Appender::create(disk, descriptor, Component::Rows)
+            .and_then(|rows| Ok((rows, Appender::create(disk, descriptor, Component::Partitions)?)));
+        let (rows, partitions) = indexes.inspect_err(|_| {
+            // What the caller hears of is the first error.
+            let _ = disk.remove_file(&descriptor.path(Component::Data));
+        })?;
+        Ok(Writer {
+            disk: disk.clone(),
+            descriptor: descriptor.clone(),
+            filter_chance,
+            header,
+            encoder,
+            data: DataWriter::new(data, options.compression.clone()),
+            rows,
+            partitions: PartitionIndexWriter::new(partitions),
+            filter: Filter::sized(options.expected_partitions.max(1), filter_chance),
+            collector: Collector::new(),
+            last_key: None,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            options,
+        })
+    }
+
+    /// Writes a partition, which must come after the previous one. A partition with nothing in it is left out.
+    ///
+    /// After an error the SSTable can only be aborted.
+    pub fn append(&mut self, stream: &mut dyn PartitionStream) -> Result<(), WriteError> {
+        let header = stream.header().clone();
+        let mut next = stream.next().map_err(WriteError::Source)?;
+        let is_empty = |row: &model::Row| row.is_empty();
+        if next.is_none() && header.deletion.is_live() && header.static_row.as_ref().is_none_or(is_empty) {
+            return Ok(());
+        }
+        if self.last_key.as_ref().is_some_and(|last| *last >= header.key) {
+            return Err(WriteError::OutOfOrder { found: "partitions do not ascend".to_owned() });
+        }
+        let start = self.data.position();
+        let mut partition = self.begin(&header, start)?;
+        let mut last = None;
+        while let Some(unfiltered) = next {
+            let is_empty = matches!(&unfiltered, Unfiltered::Row(row) if row.is_empty());
+            if !is_empty {
+                self.unfiltered(&mut partition, &unfiltered)?;
+                last = Some(unfiltered);
+            }
+            next = stream.next().map_err(WriteError::Source)?;
+        }
+        if partition.open.is_some() {
+            return Err(WriteError::OutOfOrder { found: "a range tombstone stays open".to_owned() });
+        }
+        if let (Some(first), Some(last)) = (partition.first.take(), &last) {
+            self.collector.cover(first, last);
+        }
+        self.end(partition, header)
+    }
+
+    fn begin(&mut self, header: &PartitionHeader, start: u64) -> Result<PartitionState, WriteError> {
+        let key = &header.key.key;
+        if key.is_empty() || key.len() > model::key::MAX_KEY_BYTES {
+            return Err(WriteError::TooLarge { found: format!("a partition key of {} bytes", key.len()) });
+        }
+        self.buffer.clear();
+        put_shortbytes(&mut self.buffer, key);
+        put_whole(&mut self.buffer, &header.deletion)?;
+        self.collector.begin_partition(key, &header.deletion);
+        let static_row = header.static_row.as_ref().filter(|row| !row.is_empty());
+        if self.encoder.has_statics() {
+            self.encoder.encode_static(static_row, &mut self.buffer)?;
+        } else if let Some((column, _)) = static_row.and_then(|row| row.columns.first()) {
+            return Err(WriteError::ColumnNotNamed { column: column.0 });
+        }
+        if let Some(row) = static_row {
+            self.collector.add_row(row);
+        }
+        Ok(PartitionState {
+            start,
+            at: self.buffer.len() as u64,
+            previous: 0,
+            open: None,
+            last_place: None,
+            first: None,
+            index: RowIndexWriter::new(self.options.column_index_bytes),
+        })
+    }
+
+    fn unfiltered(
+        &mut self,
+        partition: &mut PartitionState,
+        unfiltered: &Unfiltered,
+    ) -> Result<(), WriteError> {
+        let open_before = partition.open;
+        let length = self.buffer.len();
+        let previous_bytes = partition.at - partition.previous;
+        let place = match unfiltered {
+            Unfiltered::Row(row) => {
+                self.encoder.encode_row(row, previous_bytes, &mut self.buffer)?;
+                self.collector.add_row(row);
+                &row.clustering.order
+            }
+            Unfiltered::Marker(marker) => {
+                partition.open = pair(marker, partition.open)?;
+                self.encoder.encode_marker(marker, previous_bytes, &mut self.buffer)?;
+                for deletion in [&marker.close, &marker.open].into_iter().flatten() {
+                    self.collector.add_deletion(deletion);
+                }
+                &marker.bound.order
+            }
+        };
+        if partition.last_place.as_ref().is_some_and(|last| last >= place) {
+            return Err(WriteError::OutOfOrder { found: "the rows of a partition do not ascend".to_owned() });
+        }
+        partition.last_place = Some(place.clone());
+        if partition.first.is_none() {
+            partition.first = Some(bound_of(unfiltered, BoundKind::InclusiveStart));
+        }
+        let end = partition.at + (self.buffer.len() - length) as u64;
+        partition.index.add(place, partition.at, end, open_before, &mut self.rows)?;
+        partition.previous = partition.at;
+        partition.at = end;
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.data.append(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, partition: PartitionState, header: PartitionHeader) -> Result<(), WriteError> {
+        self.buffer.push(END_OF_PARTITION);
+        self.data.append(&self.buffer)?;
+        self.buffer.clear();
+        let (key, start, at) = (header.key, partition.start, partition.at);
+        let indexed = partition.index.finish(&key, start, &header.deletion, at, &mut self.rows)?;
+        self.partitions.add(&key, indexed.map_or(Target::Data(start), Target::Rows))?;
+        if let Some(filter) = &mut self.filter {
+            filter.add(&key.key);
+        }
+        self.collector.end_partition(at + 1);
+        self.last_key = Some(key);
+        Ok(())
+    }
+
+    /// Uncompressed bytes of Data.db so far.
+    pub fn data_bytes(&self) -> u64 {
+        self.data.position()
+    }
+
+    /// Partitions so far.
+    pub fn partitions(&self) -> u64 {
+        self.collector.partitions
+    }
+
+    /// Writes the indexes and metadata and makes everything outlast a power loss, TOC.txt last.
+    ///
+    /// Panics if no partition was written: an SSTable without any does not exist in Cassandra.
+    pub fn finish(self) -> Result<Written, WriteError> {
+        assert!(self.collector.partitions > 0, "an SSTable without partitions cannot be finished");
+        let mut files =
+            Finisher { disk: self.disk, descriptor: self.descriptor, names: Vec::new(), bytes: 0 };
+        if let Some(filter) = &self.filter {
+            files.write(Component::Filter, &filter.encode())?;
+        }
+        files.written(Component::Rows, self.rows.finish()?);
+        files.written(Component::Partitions, self.partitions.finish()?);
+        let data = self.data.finish()?;
+        files.written(Component::Data, data.file_bytes);
+        files.write(Component::Digest, data.digest.as_bytes())?;
+        files.write(data.map.0, &data.map.1)?;
+
+        let (partitions, rows, cells) =
+            (self.collector.partitions, self.collector.rows(), self.collector.cells);
+        let (mut stats, cardinality) = self.collector.finish();
+        let intervals = self.options.commit_log_intervals;
+        stats.commit_log_lower = intervals.first().map_or(NO_POSITION, |(start, _)| *start);
+        stats.commit_log_upper = intervals.last().map_or(NO_POSITION, |(_, end)| *end);
+        stats.commit_log_intervals = intervals;
+        stats.compression_ratio = data.compression_ratio;
+        stats.level = self.options.level;
+        stats.repaired_at_ms = self.options.repaired_at_ms;
+        stats.pending_repair = self.options.pending_repair;
+        stats.host_id = self.options.host_id;
+        stats.clustering_types = self.header.clustering.iter().map(|column| column.name.clone()).collect();
+        let statistics = Statistics {
+            partitioner: MURMUR3_PARTITIONER.to_owned(),
+            bloom_filter_fp_chance: self.filter_chance,
+            cardinality,
+            stats,
+            header: self.header,
+        };
+        files.write(Component::Statistics, &statistics.encode())?;
+        files.finish()?;
+        let data_bytes = data.data_bytes;
+        Ok(Written {
+            descriptor: files.descriptor,
+            partitions,
+            rows,
+            cells,
+            data_bytes,
+            bytes_on_disk: files.bytes,
+        })
+    }
+
+    /// Removes what was written, as far as the disk lets us.
+    pub fn abort(self) {
+        remove(&self.disk, &self.descriptor);
+    }
+}
+
+/// Removes the files of an SSTable that is not finished, or no longer needed; TOC.txt first.
+fn remove(disk: &Arc<dyn Disk>, descriptor: &Descriptor) {
+    for component in Component::ALL.into_iter().rev() {
+        // A file that is not there, or stays, is found by the next start.
+        let _ = disk.remove_file(&descriptor.path(component));
+    }
+}
+
+/// A partition under construction.
+struct PartitionState {
+    start: u64,
+    /// Offset from the start.
+    at: u64,
+    /// Offset of the previous element.
+    previous: u64,
+    open: Option<DeletionTime>,
+    last_place: Option<Bytes>,
+    first: Option<Bound>,
+    index: RowIndexWriter,
+}
+
+/// The deletion that is open behind a marker.
+fn pair(marker: &Marker, open: Option<DeletionTime>) -> Result<Option<DeletionTime>, WriteError> {
+    if marker.close == open {
+        return Ok(marker.open);
+    }
+    Err(WriteError::OutOfOrder {
+        found: format!("a marker closes {:?} where {open:?} is open", marker.close),
+    })
+}
+
+/// The table's columns of these numbers, in the order of rows.
+fn stored_columns<'a>(
+    table: &'a Table,
+    ids: &[ColumnId],
+    kind: ColumnKind,
+) -> Result<Vec<&'a Column>, WriteError> {
+    let column = |id: &ColumnId| {
+        let found = table.column_by_id(*id).filter(|column| column.kind == kind);
+        found.ok_or(WriteError::ColumnNotNamed { column: id.0 })
+    };
+    let mut columns: Vec<&Column> = ids.iter().map(column).collect::<Result<_, _>>()?;
+    columns.sort_by_key(|column| (column.ty.is_multi_cell(), column.name.clone()));
+    columns.dedup_by_key(|column| column.id);
+    Ok(columns)
+}
+
+/// Writes the small files.
+struct Finisher {
+    disk: Arc<dyn Disk>,
+    descriptor: Descriptor,
+    names: Vec<&'static str>,
+    bytes: u64,
+}
+
+impl Finisher {
+    fn write(&mut self, component: Component, contents: &[u8]) -> Result<(), WriteError> {
+        let mut file = Appender::create(&self.disk, &self.descriptor, component)?;
+        file.append(contents)?;
+        let bytes = file.finish()?;
+        self.written(component, bytes);
+        Ok(())
+    }
+
+    fn written(&mut self, component: Component, bytes: u64) {
+        self.names.push(component.file_name());
+        self.bytes += bytes;
+    }
+
+    /// TOC.txt, and the directory.
+    fn finish(&mut self) -> Result<(), WriteError> {
+        self.names.push(Component::Toc.file_name());
+        self.names.sort_unstable();
+        let contents: String = self.names.iter().map(|name| format!("{name}\n")).collect();
+        let mut file = Appender::create(&self.disk, &self.descriptor, Component::Toc)?;
+        file.append(contents.as_bytes())?;
+        self.bytes += file.finish()?;
+        self.disk
+            .sync_dir(&self.descriptor.directory)
+            .map_err(|source| WriteError::Io { component: Component::Toc, source })
+    }
+}

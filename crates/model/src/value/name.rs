@@ -178,6 +178,3 @@ fn write_of<'a>(name: &str, inner: impl IntoIterator<Item = &'a CqlType>, out: &
     }
     out.push('>');
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use cluster::{Strategy, Topology};
 use model::partition::PartitionIterator;
-use model::{Keyspace, Mutation, PartitionKey, QueryError, ReadCommand, TableId};
+use model::{Mutation, PartitionKey, QueryError, ReadCommand, TableId};
 use storage::{Commit, Engine, PartitionLock, ReadError, WriteError};
 
 /// Sends reads and writes to replicas.
@@ -42,9 +42,8 @@ impl Coordinator {
     }
 
     /// Checks that enough replicas live for a request at that level (nothing was applied if not).
-    pub fn check(&self, keyspace: &Keyspace, consistency: Consistency) -> Result<(), QueryError> {
-        let strategy = Strategy::of(&keyspace.replication);
-        if strategy == Strategy::Local {
+    pub fn check(&self, strategy: &Strategy, consistency: Consistency) -> Result<(), QueryError> {
+        if *strategy == Strategy::Local {
             return Ok(());
         }
         let data_center = &self.topology.local().data_center;
@@ -87,6 +86,11 @@ impl Coordinator {
     /// Waits until no other read-modify-write of this partition is under way.
     pub async fn lock(&self, table: TableId, key: &PartitionKey) -> PartitionLock {
         self.engine.partition_lock(table, key).await
+    }
+
+    /// The same for several partitions at once, in an order that cannot deadlock.
+    pub async fn lock_all(&self, keys: &[(TableId, PartitionKey)]) -> Result<Vec<PartitionLock>, QueryError> {
+        Ok(self.engine.partition_locks(keys).await)
     }
 }
 

@@ -186,12 +186,12 @@ impl Bound {
 
     /// Before all rows.
     pub fn bottom() -> Bound {
-        Bound::new(BoundKind::InclusiveStart, Vec::new(), &[])
+        Bound { kind: BoundKind::InclusiveStart, values: Vec::new(), order: Bytes::from_static(&[0x20]) }
     }
 
     /// After all rows.
     pub fn top() -> Bound {
-        Bound::new(BoundKind::InclusiveEnd, Vec::new(), &[])
+        Bound { kind: BoundKind::InclusiveEnd, values: Vec::new(), order: Bytes::from_static(&[0x60]) }
     }
 
     /// The same place seen from the other side.

@@ -1,11 +1,15 @@
-//! Runs bound statements: schema changes, system tables, and (next) reads and writes.
+//! Runs bound statements: paging, filters, functions, aggregates, conditions, schema changes, system tables.
 //!
-//! Read in order: [`schema`] (CREATE, ALTER, DROP, DESCRIBE and how a schema is stored), [`system`] (the tables
-//! that are there before anybody creates one).
+//! Read in order: [`executor`] (what the server calls), [`statement`] (what is prepared), [`select`], [`modify`],
+//! [`schema`] (CREATE, ALTER, DROP, DESCRIBE and how a schema is stored), [`system`] (the tables that are there
+//! before anybody creates one).
 //!
-//! Never here: sockets, clocks, randomness.
+//! Never here: sockets, frames, threads; time and randomness come through `runtime`.
 
+pub mod executor;
 pub mod modify;
+pub mod prepared;
 pub mod schema;
 pub mod select;
+pub mod statement;
 pub mod system;

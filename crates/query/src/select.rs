@@ -49,6 +49,16 @@ pub trait RowSink {
     fn end_row(&mut self);
 }
 
+impl RowSink for wire::RowsWriter<'_> {
+    fn value(&mut self, value: Option<&[u8]>) {
+        wire::RowsWriter::value(self, value);
+    }
+
+    fn end_row(&mut self) {
+        wire::RowsWriter::end_row(self);
+    }
+}
+
 /// What a request says beside its statement and values.
 #[derive(Clone, Debug, Default)]
 pub struct SelectOptions {

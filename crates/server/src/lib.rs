@@ -1,1 +1,16 @@
 //! The node: native transport, configuration, life cycle.
+//!
+//! Read in order: [`node`] (start, serve, drain), [`config`] (cassandra.yaml and what overrides it), [`identity`]
+//! (what a node keeps of itself), [`requests`] (requests carried out), [`native`] (clients over the native protocol).
+//!
+//! Never here: query semantics.
+
+pub mod node;
+
+pub mod config;
+
+pub mod identity;
+
+pub mod requests;
+
+pub mod native;

@@ -22,6 +22,11 @@ pub enum WriteError {
         /// Its length.
         bytes: usize,
     },
+    /// The deletion of a partition or range with a timestamp before 1970: SSTables cannot hold it.
+    NegativeDeletion {
+        /// Its timestamp.
+        timestamp_us: i64,
+    },
     /// No such table (any more): bind the statement again.
     UnknownTable(TableId),
     /// The mutation knows columns that the engine does not: the schema change has not been applied here yet.
@@ -44,6 +49,9 @@ impl fmt::Display for WriteError {
             }
             WriteError::KeyLength { bytes } => {
                 write!(f, "partition key has {bytes} bytes, 1 to {} are allowed", model::key::MAX_KEY_BYTES)
+            }
+            WriteError::NegativeDeletion { timestamp_us } => {
+                write!(f, "a partition or range cannot be deleted with the negative timestamp {timestamp_us}")
             }
             WriteError::UnknownTable(id) => write!(f, "there is no table {id}"),
             WriteError::NewerSchema(id) => write!(f, "table {id} has columns that storage does not know yet"),

@@ -3,8 +3,8 @@
 //! A write comes in as a [`model::Mutation`], goes to the commit log of the shard that owns its token, then
 //! to that shard's memtable; a flush turns a memtable into an SSTable; a read merges all of them.
 //!
-//! Read in order: [`Engine`] (what callers use), [`commitlog`] (what makes a write last), [`memtable`],
-//! [`table`] (what a shard holds of one table), [`flush`], [`read`].
+//! Read in order: [`Engine`] (what callers use), `commitlog` (what makes a write last), `memtable`, `table` (what a
+//! shard holds of one table), then inside `engine`: `write`, `read`, `flush`, `truncate`, `open`.
 //!
 //! Never here: other nodes, CQL, consistency levels. What is old enough to be purged is compaction's.
 
@@ -17,5 +17,14 @@ pub use error::{OpenError, ReadError, WriteError};
 mod engine;
 pub use engine::{Engine, EngineStats, FlushTarget, PartitionLock, TableStats};
 
+mod shards;
+
+mod table;
+
+mod memtable;
+
 mod commitlog;
 pub use commitlog::{Commit, Synced};
+
+#[cfg(test)]
+mod tests;

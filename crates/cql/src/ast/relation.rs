@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::name::QualifiedName;
+use super::name::{QualifiedName, comma_separated, quoted_if_needed};
 use super::term::{Marker, Term};
 
 /// What follows WHERE; empty if there is none.
@@ -156,21 +156,21 @@ impl fmt::Display for Relation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Relation::Column { column, operator, value } => {
-                write!(f, "{column} {operator} {value}")
+                write!(f, "{} {operator} {value}", quoted_if_needed(column))
             }
             Relation::Element { column, key, operator, value } => {
-                write!(f, "{column}[{key}] {operator} {value}")
+                write!(f, "{}[{key}] {operator} {value}", quoted_if_needed(column))
             }
-            Relation::In { column, values } => write!(f, "{column} IN {values}"),
-            Relation::IsNotNull { column } => write!(f, "{column} IS NOT null"),
+            Relation::In { column, values } => write!(f, "{} IN {values}", quoted_if_needed(column)),
+            Relation::IsNotNull { column } => write!(f, "{} IS NOT NULL", quoted_if_needed(column)),
             Relation::Token { columns, operator, value } => {
-                write!(f, "token({}) {operator} {value}", columns.join(", "))
+                write!(f, "token({}) {operator} {value}", comma_separated(columns))
             }
             Relation::Columns { columns, operator, value } => {
-                write!(f, "({}) {operator} {value}", columns.join(", "))
+                write!(f, "({}) {operator} {value}", comma_separated(columns))
             }
             Relation::ColumnsIn { columns, values } => {
-                write!(f, "({}) IN {values}", columns.join(", "))
+                write!(f, "({}) IN {values}", comma_separated(columns))
             }
         }
     }

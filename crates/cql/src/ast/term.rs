@@ -1,4 +1,5 @@
-//! Terms: the values of a statement as written. `Display` is the form Cassandra's error texts quote.
+//! Terms: the values of a statement as written. `Display` is the form Cassandra's error texts quote, where operators
+//! are functions: `system."_add"(1, 2)`.
 
 use std::fmt;
 
@@ -25,11 +26,11 @@ pub enum Term {
     /// `(a, b)`, also of one element.
     Tuple(Vec<Term>),
     /// `[ks.]f(a, b)`
-    Function(FunctionName, Vec<Term>),
+    Function(Box<FunctionName>, Vec<Term>),
     /// `CAST(a AS t)`
     Cast(Box<Term>, NativeType),
     /// `(type) a`
-    TypeHint(TypeName, Box<Term>),
+    TypeHint(Box<TypeName>, Box<Term>),
     /// `a + b`
     Arithmetic(ArithmeticOperator, Box<Term>, Box<Term>),
     /// `-a`
@@ -112,6 +113,17 @@ impl ArithmeticOperator {
             ArithmeticOperator::Modulo => '%',
         }
     }
+
+    /// The native function that computes it.
+    pub fn function(self) -> &'static str {
+        match self {
+            ArithmeticOperator::Add => "_add",
+            ArithmeticOperator::Subtract => "_substract",
+            ArithmeticOperator::Multiply => "_multiply",
+            ArithmeticOperator::Divide => "_divide",
+            ArithmeticOperator::Modulo => "_modulo",
+        }
+    }
 }
 
 impl fmt::Display for Literal {
@@ -127,7 +139,7 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Term::Literal(literal) => write!(f, "{literal}"),
-            Term::Null => f.write_str("null"),
+            Term::Null => f.write_str("NULL"),
             Term::Marker(_) => f.write_str("?"),
             Term::List(elements) => write_list(f, "[", elements, "]"),
             Term::Set(elements) => write_list(f, "{", elements, "}"),
@@ -138,12 +150,12 @@ impl fmt::Display for Term {
                 write!(f, "{name}")?;
                 write_list(f, "(", arguments, ")")
             }
-            Term::Cast(term, target) => write!(f, "CAST({term} AS {})", target.name()),
+            Term::Cast(term, target) => write!(f, "system.cast_as_{}({term})", target.name()),
             Term::TypeHint(hint, term) => write!(f, "({hint}){term}"),
             Term::Arithmetic(operator, left, right) => {
-                write!(f, "{left} {} {right}", operator.sign())
+                write!(f, "system.\"{}\"({left}, {right})", operator.function())
             }
-            Term::Negation(term) => write!(f, "-{term}"),
+            Term::Negation(term) => write!(f, "system.\"_negate\"({term})"),
         }
     }
 }

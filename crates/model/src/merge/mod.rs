@@ -24,4 +24,4 @@ mod stream;
 pub use stream::{Sliced, merge_streams, update_stream};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -41,22 +41,22 @@ fn boolean(value: bool) -> Value {
     Some(Bytes::from_static(if value { &[1] } else { &[0] }))
 }
 
-/// Tests the conditions of statements on one partition; `None` if all hold.
+/// Tests the conditions of statements on one partition, each with its own values; `None` if all hold.
 pub fn refuse(
-    statements: &[&Modify],
+    statements: &[(&Modify, WriteContext<'_>)],
     key: &PartitionKey,
     is_batch: bool,
-    ctx: &WriteContext<'_>,
     existing: &mut ReadExisting<'_>,
 ) -> Result<Option<CasAnswer>, QueryError> {
-    let Some(first) = statements.first() else { return Ok(None) };
+    let Some((first, first_ctx)) = statements.first() else { return Ok(None) };
+    let now_s = first_ctx.now_s;
     let table = first.table.clone();
     let components = key
         .components(table.partition_key.len())
         .ok_or_else(|| QueryError::Server("a partition key does not have its columns".to_owned()))?;
     let mut looked_at: Vec<(Option<Clustering>, Existing)> = Vec::new();
     let mut holds = true;
-    for modify in statements.iter().filter(|modify| modify.is_conditional()) {
+    for (modify, ctx) in statements.iter().filter(|(modify, _)| modify.is_conditional()) {
         let clustering = condition_row(modify, ctx)?;
         if !looked_at.iter().any(|(known, _)| *known == clustering) {
             let found = existing(key, clustering.as_ref())?;
@@ -87,7 +87,8 @@ pub fn refuse(
     if holds {
         return Ok(None);
     }
-    Ok(Some(refusal(statements, &table, &components, &looked_at, is_batch, ctx.now_s)))
+    let statements: Vec<&Modify> = statements.iter().map(|(modify, _)| *modify).collect();
+    Ok(Some(refusal(&statements, &table, &components, &looked_at, is_batch, now_s)))
 }
 
 /// The row that a statement's condition looks at; `None`: the static row.

@@ -11,3 +11,32 @@
 pub mod change;
 pub mod describe;
 pub mod rows;
+
+mod alter_table;
+mod keyspace;
+mod options;
+mod properties;
+mod replication;
+mod resolve;
+mod table;
+mod unsupported;
+mod user_type;
+
+#[cfg(test)]
+mod conversation;
+
+use cql::ast::CreateTable;
+use model::{QueryError, Table, TableId};
+
+/// A table that is part of the product, as its statement in `tables.cql` defines it.
+pub(crate) fn system_table(keyspace: &str, create: &CreateTable, id: TableId) -> Result<Table, QueryError> {
+    let no_types = std::collections::BTreeMap::new();
+    let types = resolve::Types { keyspace, types: &no_types };
+    let options = options::create(properties::Properties(&create.properties))?;
+    let [primary_key] = create.primary_keys.as_slice() else {
+        return Err(QueryError::invalid("exactly one PRIMARY KEY"));
+    };
+    let table = table::build(types, create, primary_key, options, id)?;
+    table::validate(&table)?;
+    Ok(table)
+}

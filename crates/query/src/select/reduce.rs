@@ -3,8 +3,8 @@
 use cql::bind::select::SelectPlan;
 use cql::bind::select::aggregate::{Aggregate, Reduction};
 use cql::bind::term::EvalContext;
-use model::value::number;
 use model::{Clustering, CqlType, PartitionKey, QueryError, Value};
+use num_bigint::BigInt;
 
 use super::row::{RowView, evaluate};
 
@@ -32,7 +32,7 @@ enum Sum {
     Nothing,
     Integer(i128),
     Float(f64),
-    Big(number::Decimal),
+    Big(BigDecimal),
 }
 
 impl Groups {
@@ -165,13 +165,13 @@ impl Sum {
             }
             CqlType::Varint | CqlType::Decimal => {
                 let number = if *ty == CqlType::Varint {
-                    Some(number::Decimal { unscaled: number::varint_to_bigint(value), scale: 0 })
+                    Some(BigDecimal { unscaled: BigInt::from_signed_bytes_be(value), scale: 0 })
                 } else {
-                    number::Decimal::from_bytes(value)
+                    BigDecimal::from_bytes(value)
                 };
                 let Some(number) = number else { return };
                 *self = Sum::Big(match std::mem::take(self) {
-                    Sum::Big(sum) => sum.add(&number),
+                    Sum::Big(sum) => sum.plus(&number),
                     _ => number,
                 });
             }
@@ -204,15 +204,64 @@ impl Sum {
             CqlType::Float => (float as f32).to_be_bytes().to_vec(),
             CqlType::Double => float.to_be_bytes().to_vec(),
             CqlType::Varint => match self {
-                Sum::Big(sum) => number::bigint_to_varint(&(&sum.unscaled / count)),
+                Sum::Big(sum) => (&sum.unscaled / count).to_signed_bytes_be(),
                 _ => vec![0],
             },
             CqlType::Decimal => match self {
                 Sum::Big(sum) if count == 1 => sum.to_bytes(),
-                Sum::Big(sum) => sum.divide(count).to_bytes(),
+                Sum::Big(sum) => sum.divided_by(count).to_bytes(),
                 _ => vec![0, 0, 0, 0, 0],
             },
             _ => (integer as i64).to_be_bytes().to_vec(),
         }
+    }
+}
+
+/// Most digits that scales are aligned over: beyond, the smaller number is lost, as in floating point.
+const MAX_ALIGN_DIGITS: u32 = 10_000;
+
+/// A decimal: `unscaled * 10^-scale`.
+#[derive(Clone, Debug)]
+struct BigDecimal {
+    unscaled: BigInt,
+    scale: i32,
+}
+
+impl BigDecimal {
+    fn from_bytes(bytes: &[u8]) -> Option<BigDecimal> {
+        let (scale, unscaled) = bytes.split_first_chunk::<4>()?;
+        Some(BigDecimal {
+            unscaled: BigInt::from_signed_bytes_be(unscaled),
+            scale: i32::from_be_bytes(*scale),
+        })
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.scale.to_be_bytes().to_vec();
+        bytes.extend(self.unscaled.to_signed_bytes_be());
+        bytes
+    }
+
+    fn plus(&self, other: &BigDecimal) -> BigDecimal {
+        let (low, high) = if self.scale <= other.scale { (self, other) } else { (other, self) };
+        let digits = high.scale.abs_diff(low.scale);
+        if digits > MAX_ALIGN_DIGITS {
+            return low.clone();
+        }
+        let aligned = &low.unscaled * BigInt::from(10).pow(digits);
+        BigDecimal { unscaled: aligned + &high.unscaled, scale: high.scale }
+    }
+
+    /// The quotient with the same scale, rounded half to even (`BigDecimal.divide` of Cassandra's avg).
+    fn divided_by(&self, count: i64) -> BigDecimal {
+        let count = BigInt::from(count);
+        let quotient: BigInt = &self.unscaled / &count;
+        let rest: BigInt = (&self.unscaled - &quotient * &count) * 2;
+        let distance = rest.magnitude().cmp(count.magnitude());
+        let is_odd = quotient.bit(0);
+        let up = distance.is_gt() || (distance.is_eq() && is_odd);
+        let step = if rest.sign() == num_bigint::Sign::Minus { -1 } else { 1 };
+        let unscaled = if up { quotient + step } else { quotient };
+        BigDecimal { unscaled, scale: self.scale }
     }
 }

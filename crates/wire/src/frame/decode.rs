@@ -77,6 +77,11 @@ impl FrameDecoder {
         self.pinned = Some((version, compression));
     }
 
+    /// Bytes of an unfinished envelope that are held here, not in the read buffer (v5).
+    pub fn held_bytes(&self) -> usize {
+        self.assembly.as_ref().map_or(0, |assembly| assembly.body.capacity())
+    }
+
     /// The next envelope, or `None` if more has to be read first. After an error other than
     /// [`FrameError::Refused`] the decoder is of no more use.
     pub fn next(&mut self, input: &mut BytesMut) -> Result<Option<Envelope>, FrameError> {
@@ -86,6 +91,31 @@ impl FrameDecoder {
             }
             _ => self.next_bare(input),
         }
+    }
+
+    /// Gives up the envelope of which a part is here: its rest is dropped as it comes, and `error` is its
+    /// answer. False if there is none, or it can no longer be told apart.
+    pub fn refuse_unfinished(&mut self, input: &mut BytesMut, error: QueryError) -> bool {
+        if let Some(assembly) = &mut self.assembly {
+            if let Ok(envelope) = &assembly.envelope {
+                let version_number = envelope.version.number();
+                assembly.envelope = Err(Refusal { version_number, stream: envelope.stream, error });
+                assembly.body = Vec::new();
+            }
+            return true;
+        }
+        if self.pinned.is_some_and(|(version, _)| version.is_segmented()) || self.skip_bytes > 0 {
+            return false;
+        }
+        let Some(header) = input.first_chunk::<HEADER_BYTES>() else { return false };
+        let header = Header::parse(header);
+        if self.check(&header).is_err() {
+            return false;
+        }
+        self.refusal = Some(self.refusal_of(&header, error));
+        self.skip_bytes = header.body_bytes as usize;
+        input.advance(HEADER_BYTES);
+        true
     }
 
     fn next_bare(&mut self, input: &mut BytesMut) -> Result<Option<Envelope>, FrameError> {

@@ -3,6 +3,7 @@
 //! Source: native protocol v5, "QUERY"; decoding as in `QueryOptions.java`.
 
 use bytes::Bytes;
+pub use model::BoundValue;
 use model::QueryError;
 
 use crate::codec::{self, Reader, Text};
@@ -20,17 +21,6 @@ const FLAG_NOW_IN_SECONDS: u32 = 0x100;
 
 /// The highest number of a consistency level (NODE_LOCAL).
 const CONSISTENCY_MAX: u16 = 0x0b;
-
-/// A value bound to a marker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BoundValue {
-    /// Null.
-    Null,
-    /// Leave the column as it is (v4 and later).
-    Unset,
-    /// Serialised value.
-    Value(Bytes),
-}
 
 /// Values of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]

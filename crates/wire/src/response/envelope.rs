@@ -109,3 +109,11 @@ impl<'a> ResponseWriter<'a> {
         self.out.splice(body_start..body_start, front);
     }
 }
+
+/// One whole envelope that has no trace, with the id of one in front of its body.
+pub fn with_tracing_id(mut envelope: Vec<u8>, id: [u8; 16]) -> Vec<u8> {
+    envelope[1] |= FLAG_TRACING;
+    envelope.splice(HEADER_BYTES..HEADER_BYTES, id);
+    header::finish(&mut envelope, 0);
+    envelope
+}

@@ -559,7 +559,9 @@ fn as_term(selectable: &Selectable) -> Option<Term> {
             let entries = entries.iter().map(|(key, value)| Some((as_term(key)?, as_term(value)?)));
             entries.collect::<Option<Vec<_>>>().map(Term::Map)
         }
-        Selectable::TypeHint(hint, inner) => Some(Term::TypeHint(hint.clone(), Box::new(as_term(inner)?))),
+        Selectable::TypeHint(hint, inner) => {
+            Some(Term::TypeHint(Box::new(hint.clone()), Box::new(as_term(inner)?)))
+        }
         _ => None,
     }
 }

@@ -130,16 +130,14 @@ fn counter_cell(prng: &mut Prng) -> Cell {
         0 => Cell::tombstone(timestamp(prng), second(prng)),
         1 => Cell::live(timestamp(prng), Bytes::new()),
         _ => {
-            let shards: Vec<Shard> = (0..3)
-                .filter(|_| prng.chance(0.6))
-                .map(|id| Shard {
-                    id: [id; 16],
-                    kind: *prng.choose(&[ShardKind::Global, ShardKind::Local, ShardKind::Remote]).unwrap(),
-                    clock: prng.below(3) as i64,
-                    count: prng.below(3) as i64,
-                })
-                .collect();
-            let shards: Vec<Shard> = shards;
+            let mut shards = Vec::new();
+            for id in 0..3 {
+                if prng.chance(0.6) {
+                    let kind = *prng.choose(&[ShardKind::Global, ShardKind::Local, ShardKind::Remote]).unwrap();
+                    let (clock, count) = (prng.below(3) as i64, prng.below(3) as i64);
+                    shards.push(Shard { id: [id; 16], kind, clock, count });
+                }
+            }
             Cell::live(timestamp(prng), counter::serialise(&shards))
         }
     }

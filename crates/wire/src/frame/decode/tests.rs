@@ -382,3 +382,26 @@ fn a_bomb_is_not_unpacked() {
     // Without the flag a body is taken as it is.
     check(Some((Version::V4, Some(Compression::Lz4))), &then_options(4, ""), &["OPTIONS stream 9"]);
 }
+
+#[test]
+fn an_unfinished_envelope_can_be_given_up() {
+    let busy = || QueryError::Invalid("busy".to_string());
+    let mut decoder = server(V4);
+    let mut input = BytesMut::from(&bytes_of("04 00 0001 07 00000004 aabb")[..]);
+    assert_eq!(decoder.next(&mut input), Ok(None));
+    assert!(decoder.refuse_unfinished(&mut input, busy()));
+    assert!(told(&mut decoder, &mut input).is_empty());
+    input.extend_from_slice(&then_options(4, "ccdd"));
+    assert_eq!(told(&mut decoder, &mut input), ["refused 8400000100 busy", "OPTIONS stream 9"]);
+    assert!(!decoder.refuse_unfinished(&mut input, busy()));
+
+    let mut decoder = server(V5);
+    let mut input = BytesMut::from(&segment("05 00 0001 07 00000003 aa", false)[..]);
+    assert_eq!(decoder.next(&mut input), Ok(None));
+    assert!(decoder.held_bytes() > 0);
+    assert!(decoder.refuse_unfinished(&mut input, busy()));
+    assert_eq!(decoder.held_bytes(), 0);
+    input.extend_from_slice(&segment("bbcc", false));
+    input.extend_from_slice(&segment("05 00 0009 05 00000000", true));
+    assert_eq!(told(&mut decoder, &mut input), ["refused 8500000100 busy", "OPTIONS stream 9"]);
+}

@@ -1,0 +1,391 @@
+//! Writes that read first: conditions, counters, list elements by index; and batches.
+//!
+//! The partition is locked while it is read and written, so that nobody comes between.
+
+use std::sync::Arc;
+
+use cluster::Strategy;
+use coordinator::{Consistency, write_failed};
+use cql::ast::BatchKind;
+use cql::bind::Expr;
+use cql::bind::modify::Modify;
+use model::{
+    Bound, BoundKind, BoundValue, Clustering, Mutation, PartitionKey, PartitionSelection, QueryError,
+    ReadCommand, Slice, Slices, Table, Unfiltered,
+};
+
+use super::{Answer, AnswerRows, Done, Executor, RequestOptions, check_writable};
+use crate::modify::cas::{self, CasAnswer};
+use crate::modify::{self, Existing, WriteContext};
+use crate::statement::{Statement, check_batch};
+
+/// Bytes of a batch over several partitions that are worth a warning, and that are refused.
+const BATCH_WARN_BYTES: usize = 5 * 1024;
+const BATCH_FAIL_BYTES: usize = 50 * 1024;
+/// Partitions of an unlogged batch that are worth a warning.
+const UNLOGGED_WARN_PARTITIONS: usize = 10;
+
+/// A statement of a batch, with values of its own if it came in a BATCH message.
+pub type BatchPart<'b> = (&'b Modify, &'b Strategy, Option<&'b [BoundValue]>);
+
+impl Executor {
+    /// Runs a statement that reads before it writes.
+    pub(super) async fn write_after_read(
+        &self,
+        modify: &Modify,
+        strategy: &Strategy,
+        options: &RequestOptions,
+    ) -> Result<Done, QueryError> {
+        check_writable(modify)?;
+        let ctx = self.write_context(options)?;
+        let expanded;
+        let modify = match &modify.json {
+            Some(source) => {
+                expanded = modify::json::expand(modify, source, &ctx.eval)?;
+                &expanded
+            }
+            None => modify,
+        };
+        if modify.is_conditional() {
+            return self.run_conditional(&[(modify, strategy, None)], false, options).await;
+        }
+        check_plain(modify, options.consistency)?;
+        self.coordinator.check(strategy, options.consistency)?;
+        let mut keys = modify::keys(modify, &ctx)?;
+        keys.sort();
+        let mut locks = Vec::with_capacity(keys.len());
+        for key in &keys {
+            locks.push(self.coordinator.lock(modify.table.id, key).await);
+        }
+        // The time is taken under the lock: a later change of a counter must have a later time.
+        let ctx = self.write_context(options)?;
+        let mutations = modify::mutations(modify, &ctx, &mut |key, clustering| {
+            self.existing(&modify.table, key, clustering)
+        })?;
+        let commit = self.coordinator.write(&mutations)?;
+        drop(locks);
+        commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
+        Ok(Answer::Void.into())
+    }
+
+    /// Runs a BATCH message: statements with values of their own.
+    pub async fn run_batch_message(
+        self: Arc<Self>,
+        kind: BatchKind,
+        statements: Vec<(Arc<Statement>, Vec<BoundValue>)>,
+        options: RequestOptions,
+    ) -> Result<Done, QueryError> {
+        let mut parts: Vec<BatchPart<'_>> = Vec::with_capacity(statements.len());
+        for (statement, values) in &statements {
+            let crate::statement::Bound::Modify(modify, strategy) = &statement.bound else {
+                return Err(QueryError::invalid(
+                    "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.",
+                ));
+            };
+            parts.push((modify, strategy, Some(values)));
+        }
+        self.run_batch(kind, None, parts, &options).await
+    }
+
+    /// Runs a batch. Parts without values of their own share the request's.
+    pub(super) async fn run_batch(
+        &self,
+        kind: BatchKind,
+        timestamp: Option<&Expr>,
+        parts: Vec<BatchPart<'_>>,
+        options: &RequestOptions,
+    ) -> Result<Done, QueryError> {
+        let modifies: Vec<&Modify> = parts.iter().map(|(modify, ..)| *modify).collect();
+        check_batch(kind, timestamp.is_some(), &modifies)?;
+        if parts.is_empty() {
+            return Ok(Answer::Void.into());
+        }
+        for modify in &modifies {
+            check_writable(modify)?;
+        }
+        let mut options = options.clone();
+        if let Some(timestamp) = timestamp {
+            if let BoundValue::Value(bytes) = timestamp.evaluate(&self.eval(&options.values))? {
+                let bytes =
+                    bytes.as_ref().try_into().map_err(|_| QueryError::invalid("Invalid timestamp value"))?;
+                options.timestamp_us = Some(i64::from_be_bytes(bytes));
+            }
+        }
+        if modifies.iter().any(|modify| modify.is_conditional()) {
+            return self.run_conditional(&parts, true, &options).await;
+        }
+        self.run_plain_batch(kind, &parts, &options).await
+    }
+
+    async fn run_plain_batch(
+        &self,
+        kind: BatchKind,
+        parts: &[BatchPart<'_>],
+        options: &RequestOptions,
+    ) -> Result<Done, QueryError> {
+        for (modify, strategy, _) in parts {
+            check_plain(modify, options.consistency)?;
+            self.coordinator.check(strategy, options.consistency)?;
+        }
+        let locks = self.lock_readers(parts, options).await?;
+        let mut options = options.clone();
+        // One time for the whole batch.
+        options.timestamp_us.get_or_insert_with(|| self.unique_us());
+        let mutations = self.mutations_of(parts, &options)?;
+        let mutations = join(mutations);
+        let warnings = check_size(kind, &mutations)?;
+        let commit = self.coordinator.write(&mutations)?;
+        drop(locks);
+        commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
+        Ok(Done { answer: Answer::Void, warnings, events: Vec::new() })
+    }
+
+    /// Locks the partitions of parts that read, in order, each once.
+    async fn lock_readers(
+        &self,
+        parts: &[BatchPart<'_>],
+        options: &RequestOptions,
+    ) -> Result<Vec<storage::PartitionLock>, QueryError> {
+        let mut keys = Vec::new();
+        for (modify, _, values) in parts {
+            if modify::reads_first(modify) {
+                let part_options = with_values(options, *values);
+                let ctx = self.write_context(&part_options)?;
+                keys.extend(modify::keys(modify, &ctx)?.into_iter().map(|key| (modify.table.id, key)));
+            }
+        }
+        self.lock_all(keys).await
+    }
+
+    async fn lock_all(
+        &self,
+        mut keys: Vec<(model::TableId, PartitionKey)>,
+    ) -> Result<Vec<storage::PartitionLock>, QueryError> {
+        keys.sort();
+        keys.dedup();
+        self.coordinator.lock_all(&keys).await
+    }
+
+    fn mutations_of(
+        &self,
+        parts: &[BatchPart<'_>],
+        options: &RequestOptions,
+    ) -> Result<Vec<Mutation>, QueryError> {
+        let mut all: Vec<Mutation> = Vec::with_capacity(parts.len());
+        for (modify, _, values) in parts {
+            let part_options = with_values(options, *values);
+            let ctx = self.write_context(&part_options)?;
+            let expanded;
+            let modify = match &modify.json {
+                Some(source) => {
+                    expanded = modify::json::expand(modify, source, &ctx.eval)?;
+                    &expanded
+                }
+                None => *modify,
+            };
+            let mut existing = |key: &PartitionKey, clustering: Option<&Clustering>| {
+                self.existing(&modify.table, key, clustering)
+            };
+            all.extend(modify::mutations(modify, &ctx, &mut existing)?);
+        }
+        Ok(all)
+    }
+
+    /// Runs statements on one partition of which at least one has a condition.
+    async fn run_conditional(
+        &self,
+        parts: &[BatchPart<'_>],
+        is_batch: bool,
+        options: &RequestOptions,
+    ) -> Result<Done, QueryError> {
+        if !options.serial_consistency.is_serial() {
+            return Err(QueryError::invalid(
+                "Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL",
+            ));
+        }
+        options.consistency.check_cas_commit()?;
+        let (first, strategy, values) = parts[0];
+        self.coordinator.check(strategy, options.serial_consistency)?;
+        let mut key = None;
+        for (modify, _, values) in parts {
+            let part_options = with_values(options, *values);
+            let ctx = self.write_context(&part_options)?;
+            for found in modify::keys(modify, &ctx)? {
+                if key.as_ref().is_some_and(|key| *key != found) {
+                    return Err(QueryError::invalid("Batch with conditions cannot span multiple partitions"));
+                }
+                key = Some(found);
+            }
+        }
+        let Some(key) = key else { return Ok(self.cas_done(&first.table, CasAnswer::applied())) };
+        check_existence_conditions(parts)?;
+        let lock = self.coordinator.lock(first.table.id, &key).await;
+        let _ = values;
+        let mut options = options.clone();
+        options.timestamp_us = Some(self.unique_us());
+        if let Some(refused) = self.refused(parts, &key, is_batch, &options)? {
+            return Ok(self.cas_done(&first.table, refused));
+        }
+        let mutations = join(self.mutations_of(parts, &options)?);
+        let commit = self.coordinator.write(&mutations)?;
+        drop(lock);
+        commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
+        Ok(self.cas_done(&first.table, CasAnswer::applied()))
+    }
+
+    fn refused(
+        &self,
+        parts: &[BatchPart<'_>],
+        key: &PartitionKey,
+        is_batch: bool,
+        options: &RequestOptions,
+    ) -> Result<Option<CasAnswer>, QueryError> {
+        let table = parts[0].0.table.clone();
+        let mut tests: Vec<(&Modify, RequestOptions)> = Vec::with_capacity(parts.len());
+        for (modify, _, values) in parts {
+            tests.push((modify, with_values(options, *values)));
+        }
+        let mut contexts: Vec<(&Modify, WriteContext<'_>)> = Vec::with_capacity(parts.len());
+        for (modify, options) in &tests {
+            contexts.push((modify, self.write_context(options)?));
+        }
+        cas::refuse(&contexts, key, is_batch, &mut |key, clustering| self.existing(&table, key, clustering))
+    }
+
+    fn cas_done(&self, table: &Table, answer: CasAnswer) -> Done {
+        Answer::Rows(AnswerRows {
+            keyspace: table.keyspace.clone(),
+            table: table.name.clone(),
+            columns: answer.columns,
+            rows: answer.rows,
+            paging_state: None,
+        })
+        .into()
+    }
+
+    /// What is there of a row (`None`: of the static row alone).
+    fn existing(
+        &self,
+        table: &Arc<Table>,
+        key: &PartitionKey,
+        clustering: Option<&Clustering>,
+    ) -> Result<Existing, QueryError> {
+        let slices = match clustering {
+            None => Slices(Vec::new()),
+            Some(clustering) if clustering.values.is_empty() => Slices::all(),
+            Some(clustering) => {
+                let types = table.clustering_types();
+                Slices(vec![Slice {
+                    start: Bound::new(BoundKind::InclusiveStart, clustering.values.clone(), &types),
+                    end: Bound::new(BoundKind::InclusiveEnd, clustering.values.clone(), &types),
+                }])
+            }
+        };
+        let command = ReadCommand {
+            table: table.clone(),
+            partitions: PartitionSelection::Key(key.clone()),
+            slices,
+            reversed: false,
+        };
+        let failed =
+            |error: model::partition::SourceError| QueryError::Server(format!("read failed: {error}"));
+        let mut found = Existing { static_row: None, row: None };
+        let mut partitions = self.coordinator.read(&command)?;
+        while let Some(mut partition) = partitions.next_partition().map_err(failed)? {
+            found.static_row = partition.header().static_row.clone();
+            while let Some(unfiltered) = partition.next().map_err(failed)? {
+                if let Unfiltered::Row(row) = unfiltered {
+                    found.row = Some(row);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn with_values(options: &RequestOptions, values: Option<&[BoundValue]>) -> RequestOptions {
+    let mut options = options.clone();
+    if let Some(values) = values {
+        options.values = values.to_vec();
+    }
+    options
+}
+
+fn check_plain(modify: &Modify, consistency: Consistency) -> Result<(), QueryError> {
+    consistency.check_write()?;
+    if modify.table.is_counter && consistency == Consistency::Any {
+        return Err(QueryError::Invalid(format!(
+            "Consistency level ANY is not yet supported for counter table {}",
+            modify.table.name
+        )));
+    }
+    Ok(())
+}
+
+/// `IF EXISTS` and `IF NOT EXISTS` of one row contradict each other.
+fn check_existence_conditions(parts: &[BatchPart<'_>]) -> Result<(), QueryError> {
+    use cql::bind::modify::Condition;
+    let has = |wanted: fn(&Condition) -> bool| parts.iter().any(|(modify, ..)| wanted(&modify.condition));
+    if parts.len() > 1
+        && has(|condition| matches!(condition, Condition::Exists))
+        && has(|condition| matches!(condition, Condition::NotExists))
+    {
+        return Err(QueryError::invalid(
+            "Cannot mix IF EXISTS and IF NOT EXISTS conditions for the same row",
+        ));
+    }
+    Ok(())
+}
+
+/// Joins the mutations of one partition into one.
+fn join(mutations: Vec<Mutation>) -> Vec<Mutation> {
+    let mut joined: Vec<Mutation> = Vec::with_capacity(mutations.len());
+    for mutation in mutations {
+        let known =
+            joined.iter_mut().find(|known| known.table.id == mutation.table.id && known.key == mutation.key);
+        match known {
+            Some(known) => {
+                let before = std::mem::take(&mut known.update);
+                known.update = model::merge::merge_updates(&mutation.table, before, mutation.update);
+            }
+            None => joined.push(mutation),
+        }
+    }
+    joined
+}
+
+/// Refuses batches that are too large over several partitions, and warns of those that soon will be.
+fn check_size(kind: BatchKind, mutations: &[Mutation]) -> Result<Vec<String>, QueryError> {
+    let mut warnings = Vec::new();
+    if mutations.len() < 2 {
+        return Ok(warnings);
+    }
+    let mut encoded = Vec::new();
+    for mutation in mutations {
+        model::codec::encode_update(&mutation.update, &mut encoded);
+    }
+    let mut tables: Vec<String> =
+        mutations.iter().map(|m| format!("{}.{}", m.table.keyspace, m.table.name)).collect();
+    tables.sort();
+    tables.dedup();
+    let tables = tables.join(", ");
+    let bytes = encoded.len();
+    if bytes > BATCH_FAIL_BYTES {
+        return Err(QueryError::invalid("Batch too large"));
+    }
+    if bytes > BATCH_WARN_BYTES {
+        warnings.push(format!(
+            "Batch for [{tables}] is of size {bytes}, exceeding specified threshold of {BATCH_WARN_BYTES} by {}.",
+            bytes - BATCH_WARN_BYTES
+        ));
+    }
+    if kind == BatchKind::Unlogged && mutations.len() > UNLOGGED_WARN_PARTITIONS {
+        let which = if tables.contains(", ") { "tables" } else { "table" };
+        warnings.push(format!(
+            "Unlogged batch covering {} partitions detected against {which} [{tables}]. You should use a logged batch for \
+             atomicity, or asynchronous writes for performance.",
+            mutations.len()
+        ));
+    }
+    Ok(warnings)
+}

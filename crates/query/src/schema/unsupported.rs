@@ -1,0 +1,184 @@
+//! Statements on what Helenus does not have yet: indexes, views, functions, aggregates, triggers.
+//!
+//! First come the errors that Cassandra would give (an unknown keyspace, table, column), and IF EXISTS on what
+//! cannot exist does nothing; then a text that names the feature.
+
+use cql::ast::{
+    CreateIndex, DropFunction, DropObject, FunctionName, IndexTargetKind, StatementKind, TypeName,
+};
+use model::{ColumnKind, CqlType, QueryError, Schema, Table};
+
+use super::change::{ChangeContext, SchemaChange, check_modifiable, existing, keyspace_of};
+
+pub(super) fn answer(
+    schema: &Schema,
+    statement: &StatementKind,
+    ctx: &ChangeContext<'_>,
+) -> Result<SchemaChange, QueryError> {
+    match statement {
+        StatementKind::CreateIndex(create) => create_index(schema, create, ctx),
+        StatementKind::DropIndex(drop) => drop_object(schema, drop, ctx, |keyspace, name| {
+            format!("Index '{keyspace}.{name}' doesn't exist'")
+        }),
+        StatementKind::CreateView(create) => {
+            let keyspace = keyspace_of(&create.view, ctx)?;
+            check_modifiable(keyspace, "CREATE", &format!("all tables in {keyspace}"))?;
+            let base = &create.base.name;
+            if existing(schema, keyspace)?.tables.get(base.as_str()).is_none() {
+                return invalid(format!("Base table '{base}' doesn't exist"));
+            }
+            missing_feature("Materialized views are", "CREATE MATERIALIZED VIEW")
+        }
+        StatementKind::AlterView(alter) => {
+            let drop = DropObject { name: alter.view.clone(), if_exists: alter.if_exists };
+            drop_object(schema, &drop, ctx, view_text)
+        }
+        StatementKind::DropView(drop) => drop_object(schema, drop, ctx, view_text),
+        StatementKind::CreateFunction(create) => {
+            check_function_keyspace(schema, &create.name, ctx)?;
+            missing_feature("User-defined functions are", "CREATE FUNCTION")
+        }
+        StatementKind::CreateAggregate(create) => {
+            check_function_keyspace(schema, &create.name, ctx)?;
+            missing_feature("User-defined aggregates are", "CREATE AGGREGATE")
+        }
+        StatementKind::DropFunction(drop) => drop_function(schema, drop, ctx, "Function"),
+        StatementKind::DropAggregate(drop) => drop_function(schema, drop, ctx, "Aggregate"),
+        StatementKind::CreateTrigger(create) => {
+            let keyspace = keyspace_of(&create.table, ctx)?;
+            check_modifiable(keyspace, "CREATE", &format!("table {keyspace}.{}", create.table.name))?;
+            let table = &create.table.name;
+            if existing(schema, keyspace)?.tables.get(table.as_str()).is_none() {
+                return invalid(format!("Table '{table}' doesn't exist"));
+            }
+            missing_feature("Triggers are", "CREATE TRIGGER")
+        }
+        StatementKind::DropTrigger(drop) => {
+            let keyspace = keyspace_of(&drop.table, ctx)?;
+            if drop.if_exists {
+                return Ok(SchemaChange::none(schema));
+            }
+            invalid(format!("Trigger '{}' on '{keyspace}.{}' doesn't exist", drop.name, drop.table.name))
+        }
+        _ => Err(QueryError::Server("this is no statement that changes the schema".to_owned())),
+    }
+}
+
+fn invalid<T>(text: String) -> Result<T, QueryError> {
+    Err(QueryError::Invalid(text))
+}
+
+fn missing_feature<T>(feature: &str, statement: &str) -> Result<T, QueryError> {
+    invalid(format!("{feature} not yet supported by Helenus ({statement})"))
+}
+
+fn view_text(keyspace: &str, name: &str) -> String {
+    format!("Materialized view '{keyspace}.{name}' doesn't exist")
+}
+
+fn drop_object(
+    schema: &Schema,
+    statement: &DropObject,
+    ctx: &ChangeContext<'_>,
+    text: impl FnOnce(&str, &str) -> String,
+) -> Result<SchemaChange, QueryError> {
+    let keyspace = keyspace_of(&statement.name, ctx)?;
+    if statement.if_exists {
+        return Ok(SchemaChange::none(schema));
+    }
+    invalid(text(keyspace, &statement.name.name))
+}
+
+fn function_keyspace<'a>(name: &'a FunctionName, ctx: &ChangeContext<'a>) -> Result<&'a str, QueryError> {
+    name.keyspace.as_deref().or(ctx.keyspace).ok_or_else(|| {
+        QueryError::invalid(
+            "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename",
+        )
+    })
+}
+
+fn check_function_keyspace(
+    schema: &Schema,
+    name: &FunctionName,
+    ctx: &ChangeContext<'_>,
+) -> Result<(), QueryError> {
+    let keyspace = function_keyspace(name, ctx)?;
+    check_modifiable(keyspace, "CREATE", &format!("all functions in {keyspace}"))?;
+    existing(schema, keyspace).map(|_| ())
+}
+
+fn drop_function(
+    schema: &Schema,
+    statement: &DropFunction,
+    ctx: &ChangeContext<'_>,
+    kind: &str,
+) -> Result<SchemaChange, QueryError> {
+    let keyspace = function_keyspace(&statement.name, ctx)?;
+    if statement.if_exists {
+        return Ok(SchemaChange::none(schema));
+    }
+    let arguments = match &statement.arguments {
+        Some(types) => {
+            format!("({})", types.iter().map(TypeName::to_string).collect::<Vec<_>>().join(", "))
+        }
+        None => String::new(),
+    };
+    invalid(format!("{kind} '{keyspace}.{}{arguments}' doesn't exist", statement.name.name))
+}
+
+fn create_index(
+    schema: &Schema,
+    statement: &CreateIndex,
+    ctx: &ChangeContext<'_>,
+) -> Result<SchemaChange, QueryError> {
+    let keyspace = keyspace_of(&statement.table, ctx)?;
+    let name = &statement.table.name;
+    check_modifiable(keyspace, "ALTER", &format!("table {keyspace}.{name}"))?;
+    let Some(table) = existing(schema, keyspace)?.tables.get(name.as_str()) else {
+        return invalid(format!("Table '{name}' doesn't exist"));
+    };
+    if table.is_counter {
+        return invalid("Secondary indexes on counter tables aren't supported".to_owned());
+    }
+    if statement.targets.len() > 1 && !statement.custom {
+        return invalid("Only CUSTOM indexes support multiple columns".to_owned());
+    }
+    for target in &statement.targets {
+        check_index_target(table, &target.column, target.kind)?;
+    }
+    missing_feature("Secondary indexes are", "CREATE INDEX")
+}
+
+fn check_index_target(table: &Table, name: &str, kind: IndexTargetKind) -> Result<(), QueryError> {
+    let Some(column) = table.column(name) else {
+        return invalid(format!("Undefined column name {name} in table {}.{}", table.keyspace, table.name));
+    };
+    if column.kind == ColumnKind::PartitionKey && table.partition_key.len() == 1 {
+        return invalid(format!("Cannot create secondary index on the only partition key column {name}"));
+    }
+    let part = match kind {
+        IndexTargetKind::Simple | IndexTargetKind::Values => "values",
+        IndexTargetKind::Keys => "keys",
+        IndexTargetKind::Entries => "entries",
+        IndexTargetKind::Full => "full",
+    };
+    let ty = &column.ty;
+    if ty.is_collection() && !ty.is_multi_cell() && kind != IndexTargetKind::Full {
+        return invalid(format!(
+            "Cannot create {part}() index on frozen column {name}. Frozen collections are immutable and must be \
+             fully indexed by using the 'full({name})' modifier"
+        ));
+    }
+    if !ty.is_collection() && kind != IndexTargetKind::Simple {
+        return invalid(format!(
+            "Cannot create {part}() index on {name}. Non-collection columns only support simple indexes"
+        ));
+    }
+    match ty {
+        CqlType::Udt { frozen: false, .. } => {
+            invalid(format!("Cannot create index on non-frozen UDT column {name}"))
+        }
+        CqlType::Duration => invalid("Secondary indexes are not supported on duration columns".to_owned()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,69 @@
+use super::*;
+
+fn file(text: &str) -> Sources {
+    Sources { file: Some((text.to_owned(), "cassandra.yaml".to_owned())), ..Sources::default() }
+}
+
+#[track_caller]
+fn check_error(sources: &Sources, want: &str) {
+    let error = Config::load(sources).expect_err("it must be refused").0;
+    assert!(error.contains(want), "{error}");
+}
+
+#[test]
+fn nothing_at_all_gives_a_node_on_loopback() {
+    let config = Config::load(&Sources::default()).expect("defaults");
+    assert_eq!((config.rpc_address.to_string().as_str(), config.native_transport_port), ("127.0.0.1", 9042));
+    assert_eq!(config.commitlog_sync, SyncMode::Group { window: Duration::ZERO });
+    assert_eq!(config.data_dir, PathBuf::from("helenus-data"));
+}
+
+#[test]
+fn a_misspelt_key_names_its_line_and_the_nearest_key() {
+    check_error(
+        &file("cluster_name: x\nnative_transport_prot: 9043\n"),
+        "cassandra.yaml, line 2: there is no setting native_transport_prot; did you mean native_transport_port?",
+    );
+    let set = Sources { settings: vec![("cluster_nam".to_owned(), "x".to_owned())], ..Sources::default() };
+    check_error(&set, "did you mean cluster_name?");
+}
+
+#[test]
+fn later_sources_win() {
+    let mut sources = file("native_transport_port: 1\ncluster_name: 'from file'\n");
+    sources.environment = vec![
+        ("HELENUS_NATIVE_TRANSPORT_PORT".to_owned(), "2".to_owned()),
+        ("PATH".to_owned(), "x".to_owned()),
+    ];
+    assert_eq!(Config::load(&sources).expect("environment").native_transport_port, 2);
+    sources.settings = vec![("native_transport_port".to_owned(), "3".to_owned())];
+    let config = Config::load(&sources).expect("set");
+    assert_eq!((config.native_transport_port, config.cluster_name.as_str()), (3, "from file"));
+}
+
+#[test]
+fn keys_of_cassandra_without_effect_are_named() {
+    let config =
+        Config::load(&file("concurrent_reads: 32\nendpoint_snitch: SimpleSnitch\n")).expect("known keys");
+    assert_eq!(config.without_effect, ["concurrent_reads", "endpoint_snitch"]);
+}
+
+#[test]
+fn an_open_address_without_login_must_be_asked_for() {
+    check_error(&file("rpc_address: 0.0.0.0\n"), "allow_anonymous_clients");
+    check_error(&file("listen_address: 192.168.0.1\n"), "allow_anonymous_clients");
+    let config =
+        Config::load(&file("rpc_address: 0.0.0.0\nallow_anonymous_clients: true\n")).expect("asked for");
+    assert!(config.allow_anonymous_clients);
+    check_error(&file("authenticator: PasswordAuthenticator\n"), "not yet supported");
+}
+
+#[test]
+fn values_have_cassandras_units() {
+    let text = "commitlog_sync: periodic\ncommitlog_sync_period: 500ms\nmemtable_heap_space: 64MiB\n";
+    let config = Config::load(&file(text)).expect("units");
+    assert_eq!(config.commitlog_sync, SyncMode::Periodic { period: Duration::from_millis(500) });
+    assert_eq!(config.memtable_bytes, 64 << 20);
+    check_error(&file("memtable_heap_space: 64\n"), "memtable_heap_space must be a size");
+    check_error(&file("num_tokens: 0\n"), "num_tokens must be a whole number from 1");
+}

@@ -1,0 +1,126 @@
+//! A node's life: lock the directory, open the data, serve, drain.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use query::executor::{self, Executor};
+use query::system::virtual_table::NodeState;
+use runtime::{DiskLock, Runtime};
+use storage::EngineOptions;
+
+use crate::config::Config;
+use crate::identity;
+use crate::native::{EventHub, NativeLimits, NativeServer};
+use crate::requests::Requests;
+
+/// Held while a node uses a data directory; contains its process id.
+const LOCK_FILE: &str = "helenus.lock";
+/// How long requests in flight may take when the node is stopped.
+const DRAIN_GRACE: Duration = Duration::from_secs(10);
+
+/// Why a node did not start. Nothing was changed.
+#[derive(Debug)]
+pub enum StartError {
+    /// Another process uses the data directory.
+    InUse {
+        /// The directory.
+        data_dir: PathBuf,
+        /// Its process id, as it wrote it.
+        pid: String,
+    },
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StartError::InUse { data_dir, pid } => write!(
+                f,
+                "{} is in use by another node (process {pid}); stop it, or choose another --data-dir",
+                data_dir.display()
+            ),
+            StartError::Failed(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running node.
+pub struct Node {
+    executor: Arc<Executor>,
+    native: NativeServer,
+    /// Given up when the process ends.
+    _lock: Box<dyn DiskLock>,
+}
+
+impl Node {
+    /// Starts a node: on return it answers clients. Call it on a shard's thread; it blocks while data is loaded.
+    pub fn start(runtime: &Runtime, config: &Config, pid: u32) -> Result<Node, StartError> {
+        let failed =
+            |what: &str, error: &dyn std::fmt::Display| StartError::Failed(format!("{what}: {error}"));
+        let disk = runtime.disk();
+        let dir = config.data_dir.display().to_string();
+        disk.create_dir_all(&config.data_dir).map_err(|error| failed(&dir, &error))?;
+        let lock = disk
+            .lock(&config.data_dir.join(LOCK_FILE), pid.to_string().as_bytes())
+            .map_err(|error| failed(&dir, &error))?
+            .map_err(|holder| StartError::InUse {
+                data_dir: config.data_dir.clone(),
+                pid: String::from_utf8_lossy(&holder).trim().to_owned(),
+            })?;
+        for key in &config.without_effect {
+            tracing::warn!(%key, "this setting of Cassandra's has no effect in Helenus yet");
+        }
+        let identity = identity::load_or_create(runtime, config).map_err(StartError::Failed)?;
+        let options = EngineOptions {
+            commitlog_dir: config.commitlog_dir(),
+            commit_log_sync: config.commitlog_sync,
+            segment_bytes: config.commitlog_segment_bytes,
+            max_mutation_bytes: config.commitlog_segment_bytes as usize / 2,
+            commitlog_bytes_total: config.commitlog_total_bytes,
+            memtable_bytes_total: config.memtable_bytes,
+            ..EngineOptions::new(config.data_dir.clone(), identity.host_id)
+        };
+        let started = runtime.clock().monotonic();
+        let executor =
+            executor::open(runtime, identity, options).map_err(|error| failed("storage", &error))?;
+        executor.set_node_state(NodeState {
+            settings: config.settings.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
+            ..NodeState::default()
+        });
+        let took_ms = (runtime.clock().monotonic() - started).as_millis() as u64;
+        let stats = executor.coordinator().engine().stats();
+        tracing::info!(took_ms, replayed = stats.replayed_entries_count, "storage is open");
+        let hub = EventHub::new();
+        let requests = Arc::new(Requests::new(executor.clone(), hub.clone()));
+        let address = SocketAddr::new(config.rpc_address, config.native_transport_port);
+        let limits = NativeLimits {
+            connections_max: config.connections_max,
+            request_bytes_max: config.max_frame_bytes,
+            ..NativeLimits::default()
+        };
+        let native = NativeServer::start(runtime, address, requests, hub, limits)
+            .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
+        Ok(Node { executor, native, _lock: lock })
+    }
+
+    /// The address that clients use.
+    pub fn native_address(&self) -> SocketAddr {
+        self.native.local_addr()
+    }
+
+    /// What serves statements.
+    pub fn executor(&self) -> &Arc<Executor> {
+        &self.executor
+    }
+
+    /// Drains: refuses new work, finishes what runs, syncs the commit log.
+    pub async fn drain(self) -> Result<(), String> {
+        self.native.shut_down(DRAIN_GRACE).await;
+        self.executor.coordinator().engine().drain().await.map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,265 @@
+//! Flush: from memtables to SSTables.
+//!
+//! Under the shard's lock a fresh memtable takes the place of the full one, which stays visible beside it. Then,
+//! without the lock, it is written as an SSTable and synced. Then, under the lock again, the SSTable takes its place,
+//! and the log is let go. A crash in between leaves the log, and files without TOC that the next start removes.
+
+use std::ops::Bound;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use model::{Column, ColumnId, Slices, Table};
+use runtime::OpenMode;
+use sstable::{Descriptor, SsTable, WriteOptions, Writer};
+
+use super::open::make_dir_synced;
+use super::read::{known_columns, source_error};
+use super::{Core, FlushTarget};
+use crate::OpenError;
+use crate::memtable::Memtable;
+use crate::table::TableState;
+
+/// Partitions that are taken from a memtable at once.
+const CHUNK_COUNT: usize = 64;
+/// After a failed flush the next is not tried before so many milliseconds.
+const RETRY_MS: u64 = 1_000;
+
+impl Core {
+    /// Starts a flush in the background if memtables or log take more than they should, and none runs.
+    pub(super) fn schedule_flush_if_needed(self: &Arc<Self>) {
+        if !self.needs_flush() || self.now_ms() < self.flush_not_before_ms.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.flush_is_scheduled.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let core = self.clone();
+        // It tells of failures by itself; nobody waits for it.
+        drop(self.runtime.background(move || {
+            core.flush_what_is_too_much();
+            core.flush_is_scheduled.store(false, Ordering::Release);
+        }));
+    }
+
+    fn needs_flush(&self) -> bool {
+        self.memtable_bytes.load(Ordering::Relaxed) > self.options.memtable_bytes_total
+            || self.log.total_bytes.load(Ordering::Relaxed) > self.options.commitlog_bytes_total
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.runtime.clock().monotonic().as_millis() as u64
+    }
+
+    fn flush_what_is_too_much(&self) {
+        while self.needs_flush() {
+            let by_memory = self.memtable_bytes.load(Ordering::Relaxed) > self.options.memtable_bytes_total;
+            let chosen = if by_memory { self.largest_slot() } else { self.slot_of_oldest_segment() };
+            let Some((table, slot)) = chosen else { break };
+            if let Err(error) = self.flush_slot(&table, slot) {
+                tracing::error!("memtable of {} could not be flushed, its log is kept: {error}", table.dir.display());
+                self.flush_not_before_ms.store(self.now_ms() + RETRY_MS, Ordering::Relaxed);
+                break;
+            }
+        }
+    }
+
+    pub(super) fn largest_slot(&self) -> Option<(Arc<TableState>, usize)> {
+        self.choose_slot(|memtables| Some(memtables.map(Memtable::heap_bytes).sum::<usize>()).filter(|sum| *sum > 0))
+    }
+
+    fn slot_of_oldest_segment(&self) -> Option<(Arc<TableState>, usize)> {
+        use crate::commitlog::segment::sequence_of_segment;
+        self.choose_slot(|memtables| {
+            let oldest = memtables.filter_map(Memtable::oldest_segment).map(sequence_of_segment).min();
+            oldest.map(std::cmp::Reverse)
+        })
+    }
+
+    fn choose_slot<R: Ord>(
+        &self,
+        rank: impl Fn(&mut dyn Iterator<Item = &Memtable>) -> Option<R>,
+    ) -> Option<(Arc<TableState>, usize)> {
+        let tables = self.tables.load();
+        let slots = tables.values().flat_map(|table| (0..table.slots.len()).map(move |slot| (table, slot)));
+        let ranked = slots.filter_map(|(table, slot)| {
+            let view = table.slots[slot].view.load();
+            let rank = rank(&mut view.memtables().map(|memtable| &**memtable))?;
+            Some((rank, table, slot))
+        });
+        ranked.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, table, slot)| (table.clone(), slot))
+    }
+
+    pub(super) fn flush(&self, target: &FlushTarget) -> Result<(), OpenError> {
+        let tables = self.tables.load_full();
+        let is_wanted = |table: &TableState| match target {
+            FlushTarget::All => true,
+            FlushTarget::Tables(ids) => ids.contains(&table.id),
+        };
+        for table in tables.values().filter(|table| is_wanted(table)) {
+            for slot in 0..table.slots.len() {
+                self.flush_slot(table, slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Flushes all memtables of one table on one shard. Blocks.
+    pub(super) fn flush_slot(&self, table: &Arc<TableState>, slot: usize) -> Result<(), OpenError> {
+        let _one_at_a_time = table.slots[slot].flush.lock();
+        {
+            let _shard = self.logs[slot].lock();
+            if !table.slots[slot].view.load().active.is_empty() {
+                table.change_view(slot, |view| {
+                    let full = std::mem::take(&mut view.active);
+                    view.flushing.push(full);
+                });
+            }
+        }
+        let waiting = table.slots[slot].view.load().flushing.clone();
+        for memtable in waiting {
+            let sstable = self.write_sstable(table, &memtable)?;
+            self.publish(table, slot, &memtable, sstable);
+        }
+        self.delete_clean_segments(slot);
+        Ok(())
+    }
+
+    /// Puts the SSTable into the memtable's place.
+    fn publish(
+        &self,
+        table: &Arc<TableState>,
+        slot: usize,
+        memtable: &Arc<Memtable>,
+        sstable: Option<Arc<SsTable>>,
+    ) {
+        let shard = self.logs[slot].lock();
+        if table.is_dropped.load(Ordering::Relaxed) {
+            // Whoever dropped it lets go of its memtables and removes its files.
+            return;
+        }
+        table.change_view(slot, |view| {
+            view.flushing.retain(|flushed| !Arc::ptr_eq(flushed, memtable));
+            view.sstables.extend(sstable);
+        });
+        drop(shard);
+        self.discard_memtable(memtable);
+        self.flushes_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lets go of the log and the memory of a memtable that no view holds any more.
+    pub(super) fn discard_memtable(&self, memtable: &Memtable) {
+        memtable.release_log();
+        self.memtable_bytes.fetch_sub(memtable.heap_bytes(), Ordering::Relaxed);
+    }
+
+    pub(super) fn delete_clean_segments(&self, shard: usize) {
+        let clean = self.logs[shard].lock().take_clean_segments();
+        for segment in clean {
+            if let Err(error) = self.runtime.disk().remove_file(&segment.path) {
+                tracing::warn!("{} is no longer needed but cannot be removed: {error}", segment.path.display());
+            }
+        }
+    }
+
+    /// Writes a memtable; on return the SSTable is safe. `None`: there was nothing in it.
+    fn write_sstable(
+        &self,
+        state: &Arc<TableState>,
+        memtable: &Arc<Memtable>,
+    ) -> Result<Option<Arc<SsTable>>, OpenError> {
+        self.make_dir(state)?;
+        let table = state.table.load_full();
+        let descriptor = Descriptor::new(&*state.dir, state.next_sstable_id.fetch_add(1, Ordering::Relaxed));
+        let failed = |error| OpenError::SsTable { path: PathBuf::from(descriptor.to_string()), source: error };
+        let begun = Begun::note(self, &descriptor)?;
+        let options = self.write_options(&table, memtable).map_err(|error| failed(source_error(error)))?;
+        let disk = self.runtime.disk();
+        let mut writer =
+            Writer::create(disk, &descriptor, &table, options).map_err(|error| failed(source_error(error)))?;
+        if let Err(error) = append_all(&mut writer, &table, memtable) {
+            writer.abort();
+            begun.done(self)?;
+            return Err(failed(source_error(error)));
+        }
+        if writer.data_bytes() == 0 {
+            writer.abort();
+            begun.done(self)?;
+            return Ok(None);
+        }
+        writer.finish().map_err(|error| failed(source_error(error)))?;
+        let sstable = SsTable::open(disk, &descriptor).map_err(|error| failed(source_error(error)))?;
+        begun.done(self)?;
+        Ok(Some(sstable))
+    }
+
+    fn write_options(&self, table: &Table, memtable: &Memtable) -> Result<WriteOptions, sstable::WriteError> {
+        let (bases, seen) = memtable.seen();
+        let columns = |columns: &[Column]| -> Vec<ColumnId> {
+            columns.iter().map(|column| column.id).filter(|id| seen.contains(id)).collect()
+        };
+        let interval = memtable.interval().map(|(start, end)| {
+            ((start.segment_id, start.offset as i32), (end.segment_id, end.offset as i32))
+        });
+        Ok(WriteOptions {
+            bases,
+            statics: columns(&table.statics),
+            regulars: columns(&table.regulars),
+            expected_partitions: memtable.partitions_count() as u64,
+            host_id: Some(self.options.host_id),
+            commit_log_intervals: interval.into_iter().collect(),
+            ..WriteOptions::for_table(table)?
+        })
+    }
+
+    /// Makes the table's directory, for good.
+    pub(super) fn make_dir(&self, state: &TableState) -> Result<(), OpenError> {
+        if state.has_dir.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        make_dir_synced(&**self.runtime.disk(), &state.dir)?;
+        state.has_dir.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+fn append_all(
+    writer: &mut Writer,
+    table: &Arc<Table>,
+    memtable: &Arc<Memtable>,
+) -> Result<(), sstable::WriteError> {
+    let mut start = Bound::Unbounded;
+    loop {
+        let chunk = memtable.partitions(start.as_ref(), Bound::Unbounded, CHUNK_COUNT);
+        let Some((last, _)) = chunk.last() else { return Ok(()) };
+        start = Bound::Excluded(last.clone());
+        for (key, partition) in chunk {
+            let known = known_columns(memtable, table);
+            if let Some(mut stream) = partition.stream(key, &Slices::all(), false, known) {
+                writer.append(&mut *stream)?;
+            }
+        }
+    }
+}
+
+/// A file that says: an SSTable without TOC beside it was begun by us and may be removed.
+pub(super) struct Begun {
+    path: PathBuf,
+}
+
+/// What a [`Begun`] is called, after the SSTable's prefix. Cassandra removes files that end like this.
+pub(super) const BEGUN_NAME: &str = "begun.tmp";
+
+impl Begun {
+    fn note(core: &Core, descriptor: &Descriptor) -> Result<Begun, OpenError> {
+        let path = descriptor.directory.join(descriptor.file_name(BEGUN_NAME));
+        let disk = core.runtime.disk();
+        disk.open(&path, OpenMode::Create).map_err(OpenError::io(&path))?;
+        disk.sync_dir(&descriptor.directory).map_err(OpenError::io(&descriptor.directory))?;
+        Ok(Begun { path })
+    }
+
+    fn done(self, core: &Core) -> Result<(), OpenError> {
+        core.runtime.disk().remove_file(&self.path).map_err(OpenError::io(&self.path))
+    }
+}

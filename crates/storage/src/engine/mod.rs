@@ -1,0 +1,204 @@
+//! The engine: what callers use.
+
+mod open;
+
+mod write;
+
+mod read;
+mod scan;
+
+mod flush;
+
+mod schema;
+
+mod truncate;
+
+mod stats;
+pub use stats::{EngineStats, TableStats};
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use model::partition::{PartitionIterator, PartitionStream, SourceError};
+use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
+use parking_lot::Mutex;
+use runtime::Runtime;
+
+use crate::commitlog::{LogShared, ShardLog};
+use crate::table::TableState;
+use crate::{Commit, EngineOptions, OpenError, ReadError, WriteError};
+
+/// Stripes of the locks of partitions.
+const LOCKS_COUNT: usize = 1024;
+
+/// The storage of one node. Used from every shard's thread, in an `Arc`.
+pub struct Engine {
+    core: Arc<Core>,
+}
+
+/// What background work shares with the engine.
+struct Core {
+    runtime: Runtime,
+    options: EngineOptions,
+    log: Arc<LogShared>,
+    /// One per shard. Their locks are the shards' locks.
+    logs: Vec<Arc<ShardLog>>,
+    tables: ArcSwap<HashMap<TableId, Arc<TableState>, foldhash::fast::FixedState>>,
+    /// One schema change at a time.
+    schema_change: Mutex<()>,
+    next_version_number: AtomicU64,
+    memtable_bytes: AtomicUsize,
+    flush_is_scheduled: AtomicBool,
+    /// Milliseconds of the monotonic clock before which no flush is tried again.
+    flush_not_before_ms: AtomicU64,
+    flushes_count: AtomicU64,
+    replayed_entries_count: AtomicU64,
+    is_stopping: AtomicBool,
+    locks: Vec<Arc<tokio::sync::Mutex<()>>>,
+    lock_hasher: foldhash::fast::FixedState,
+}
+
+/// What to flush.
+#[derive(Clone, Debug)]
+pub enum FlushTarget {
+    /// All tables.
+    All,
+    /// These.
+    Tables(Vec<TableId>),
+}
+
+/// Held while a partition is read and then written (LWT, counters). Dropping it lets the next one in.
+pub struct PartitionLock {
+    _guard: tokio::sync::OwnedMutexGuard<()>,
+}
+
+impl Engine {
+    /// Opens the storage: system tables first (SSTables, then their part of the commit log), then `load_schema`, which
+    /// reads `system_schema` through the engine, then all other tables and the rest of the log.
+    ///
+    /// `system_tables` live in shard 0, so that all changes of one call to them are one entry of one log; so does every
+    /// table of a keyspace that one of them is in, or whose replication class is `LocalStrategy`. Blocks. The caller
+    /// holds the lock of the data directory.
+    pub fn open(
+        runtime: &Runtime,
+        options: EngineOptions,
+        system_tables: Vec<Arc<Table>>,
+        load_schema: impl FnOnce(&Engine) -> Result<Arc<Schema>, SourceError>,
+    ) -> Result<Arc<Engine>, OpenError> {
+        let engine = Engine { core: Arc::new(Core::new(runtime, options)) };
+        open::open(&engine, system_tables, load_schema)?;
+        Ok(Arc::new(engine))
+    }
+
+    /// Takes over a changed schema. Call it before statements bound to the new schema arrive. New tables get ready,
+    /// dropped ones are closed and their files deleted in the background, changed ones swap their definition.
+    pub fn update_tables(&self, schema: &Schema) -> Result<(), OpenError> {
+        self.core.update_tables(schema)
+    }
+
+    /// Writes to the commit log and the memtables: the write is visible on return, and safe once
+    /// [`Commit::synced`] answers. All mutations that lie in one shard are one entry of its log: they are there after a
+    /// crash all together or not at all. An error means that nothing was applied ([`WriteError::Unsynced`]: unknown).
+    pub fn apply(&self, mutations: &[Mutation]) -> Result<Commit, WriteError> {
+        self.core.apply(mutations)
+    }
+
+    /// Reads partitions in token order: what was applied before this call, and no part of a mutation of one partition.
+    ///
+    /// Reads of SSTables block on the disk while the streams are read.
+    pub fn read(&self, command: &ReadCommand) -> Result<Box<dyn PartitionIterator>, ReadError> {
+        self.core.read(command)
+    }
+
+    /// Reads one partition; `None` if nothing is known of it (not even a tombstone in the slices).
+    pub fn read_partition(
+        &self,
+        table: &Arc<Table>,
+        key: &PartitionKey,
+        slices: &Slices,
+        reversed: bool,
+    ) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+        self.core.read_partition(table, key, slices, reversed)
+    }
+
+    /// Removes all data of a table that was applied before this call; on return for good.
+    pub async fn truncate(&self, table: TableId) -> Result<(), OpenError> {
+        let core = self.core.clone();
+        self.core.runtime.background(move || core.truncate(table)).await
+    }
+
+    /// Writes memtables out as SSTables; on return these are safe.
+    pub async fn flush(&self, target: FlushTarget) -> Result<(), OpenError> {
+        let core = self.core.clone();
+        self.core.runtime.background(move || core.flush(&target)).await
+    }
+
+    /// Refuses new writes, waits for running flushes and syncs the commit log. Memtables stay in the log.
+    pub async fn drain(&self) -> Result<(), WriteError> {
+        self.core.is_stopping.store(true, Ordering::SeqCst);
+        let core = self.core.clone();
+        self.core.runtime.background(move || core.drain()).await
+    }
+
+    /// Waits until nobody else holds the lock of this partition (or of one that shares its stripe).
+    pub async fn partition_lock(&self, table: TableId, key: &PartitionKey) -> PartitionLock {
+        let stripe = self.core.lock_hasher.hash_one((table, &key.key)) as usize % LOCKS_COUNT;
+        PartitionLock { _guard: self.core.locks[stripe].clone().lock_owned().await }
+    }
+
+    /// The engine's numbers.
+    pub fn stats(&self) -> EngineStats {
+        self.core.stats()
+    }
+
+    /// One table's numbers.
+    pub fn table_stats(&self, table: TableId) -> Option<TableStats> {
+        self.core.table_stats(table)
+    }
+}
+
+impl Core {
+    fn new(runtime: &Runtime, options: EngineOptions) -> Core {
+        let log = LogShared::new(runtime, &options);
+        let logs = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
+        Core {
+            runtime: runtime.clone(),
+            options,
+            log,
+            logs,
+            tables: ArcSwap::default(),
+            schema_change: Mutex::default(),
+            next_version_number: AtomicU64::new(1),
+            memtable_bytes: AtomicUsize::new(0),
+            flush_is_scheduled: AtomicBool::new(false),
+            flush_not_before_ms: AtomicU64::new(0),
+            flushes_count: AtomicU64::new(0),
+            replayed_entries_count: AtomicU64::new(0),
+            is_stopping: AtomicBool::new(false),
+            locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
+            lock_hasher: foldhash::fast::FixedState::default(),
+        }
+    }
+
+    fn table(&self, id: TableId) -> Option<Arc<TableState>> {
+        self.tables.load().get(&id).cloned()
+    }
+
+    fn drain(&self) -> Result<(), WriteError> {
+        for table in self.tables.load().values() {
+            for slot in &table.slots {
+                drop(slot.flush.lock());
+            }
+        }
+        for log in &self.logs {
+            log.write_and_sync()?;
+            // What it says of itself as safe now covers all: damage is told from a torn tail.
+            log.lock().close();
+            log.write_and_sync()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! Reads: memtables and SSTables of a shard, merged.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use model::merge::merge_streams;
+use model::partition::{PartitionIterator, PartitionStream, SourceError};
+use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table};
+
+use super::Core;
+use super::scan::RangeScan;
+use crate::ReadError;
+use crate::memtable::Memtable;
+use crate::table::View;
+
+impl Core {
+    pub(super) fn read(&self, command: &ReadCommand) -> Result<Box<dyn PartitionIterator>, ReadError> {
+        match &command.partitions {
+            PartitionSelection::Key(key) => {
+                let stream = self.read_partition(&command.table, key, &command.slices, command.reversed)?;
+                Ok(Box::new(One(stream)))
+            }
+            PartitionSelection::Range { start, end } => {
+                let id = command.table.id;
+                let state = self.table(id).ok_or(ReadError::UnknownTable(id))?;
+                let views = state.slots.iter().map(|slot| slot.view.load_full()).collect();
+                Ok(Box::new(RangeScan::new(command.clone(), views, start, end)))
+            }
+        }
+    }
+
+    pub(super) fn read_partition(
+        &self,
+        table: &Arc<Table>,
+        key: &PartitionKey,
+        slices: &Slices,
+        reversed: bool,
+    ) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+        let tables = self.tables.load();
+        let state = tables.get(&table.id).ok_or(ReadError::UnknownTable(table.id))?;
+        let view = state.slots[state.shard_of(key)].view.load();
+        read_view(&view, table, key, slices, reversed)
+    }
+}
+
+fn read_view(
+    view: &View,
+    table: &Arc<Table>,
+    key: &PartitionKey,
+    slices: &Slices,
+    reversed: bool,
+) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+    let from_memtable = |memtable: &Arc<Memtable>| {
+        let partition = memtable.partition(key)?;
+        partition.stream(key.clone(), slices, reversed, known_columns(memtable, table))
+    };
+    let newest = from_memtable(&view.active);
+    if view.flushing.is_empty() && view.sstables.is_empty() {
+        // Of a memtable nothing comes that its own deletions shadow: there is nothing to merge.
+        return Ok(newest);
+    }
+    let mut sources: Vec<Box<dyn PartitionStream>> = newest.into_iter().collect();
+    sources.extend(view.flushing.iter().rev().filter_map(from_memtable));
+    let memtables_count = sources.len();
+    for sstable in view.sstables.iter().filter(|sstable| sstable.may_contain(key)) {
+        sources.extend(sstable.read(table, key, slices, reversed).map_err(source_error)?);
+    }
+    if sources.len() <= 1 && sources.len() == memtables_count {
+        return Ok(sources.pop());
+    }
+    Ok(Some(merge_streams(table.clone(), sources, reversed)?))
+}
+
+/// The table whose columns are to be kept, if the memtable may hold others.
+pub(super) fn known_columns(memtable: &Memtable, table: &Arc<Table>) -> Option<Arc<Table>> {
+    memtable.has_dropped_columns.load(Ordering::Relaxed).then(|| table.clone())
+}
+
+pub(super) fn source_error(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+    Box::new(error)
+}
+
+struct One(Option<Box<dyn PartitionStream>>);
+
+impl PartitionIterator for One {
+    fn next_partition(&mut self) -> Result<Option<Box<dyn PartitionStream>>, SourceError> {
+        Ok(self.0.take())
+    }
+}

@@ -1,0 +1,115 @@
+//! Schema changes: tables come, change and go.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use model::{Keyspace, Schema, Table};
+
+use super::Core;
+use crate::OpenError;
+use crate::table::{TableState, View};
+
+impl Core {
+    pub(super) fn update_tables(self: &Arc<Self>, schema: &Schema) -> Result<(), OpenError> {
+        let _one_at_a_time = self.schema_change.lock();
+        let mut tables = (*self.tables.load_full()).clone();
+        let mut wanted = HashSet::new();
+        for keyspace in schema.keyspaces.values() {
+            for table in keyspace.tables.values().filter(|table| !table.is_virtual) {
+                wanted.insert(table.id);
+                match tables.get(&table.id) {
+                    Some(state) => {
+                        state.is_durable.store(keyspace.durable_writes, Ordering::Relaxed);
+                        self.change_table(state, table);
+                    }
+                    None => {
+                        let state = self.new_table(table, self.is_local(keyspace));
+                        state.is_durable.store(keyspace.durable_writes, Ordering::Relaxed);
+                        tables.insert(table.id, state);
+                    }
+                }
+            }
+        }
+        let mut dropped = Vec::new();
+        tables.retain(|id, state| {
+            let is_kept = wanted.contains(id) || state.is_local;
+            if !is_kept {
+                dropped.push(state.clone());
+            }
+            is_kept
+        });
+        self.tables.store(Arc::new(tables));
+        for state in dropped {
+            self.drop_table(state);
+        }
+        Ok(())
+    }
+
+    pub(super) fn new_table(&self, table: &Arc<Table>, is_local: bool) -> Arc<TableState> {
+        Arc::new(TableState::new(table.clone(), &self.options.data_dir, self.logs.len(), is_local))
+    }
+
+    pub(super) fn is_local(&self, keyspace: &Keyspace) -> bool {
+        let class = keyspace.replication.get("class").map_or("", String::as_str);
+        let is_system = self
+            .tables
+            .load()
+            .values()
+            .any(|state| state.is_local && state.table.load().keyspace == keyspace.name);
+        is_system || class.ends_with("LocalStrategy")
+    }
+
+    fn change_table(&self, state: &TableState, table: &Arc<Table>) {
+        let old = state.table.load_full();
+        if Arc::ptr_eq(&old, table) || *old == **table {
+            return;
+        }
+        let columns = || old.statics.iter().chain(&old.regulars);
+        let has_dropped = columns().any(|column| table.column_by_id(column.id).is_none());
+        // Nothing may be written between the mark and the change.
+        let _shards: Vec<_> = self.logs.iter().map(|log| log.lock()).collect();
+        if has_dropped {
+            for slot in &state.slots {
+                for memtable in slot.view.load().memtables() {
+                    memtable.has_dropped_columns.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        state.table.store(table.clone());
+    }
+
+    /// The table is not in the map any more. Writes that found it there before are refused under the shard's lock.
+    fn drop_table(self: &Arc<Self>, state: Arc<TableState>) {
+        let mut memtables = Vec::new();
+        for slot in 0..state.slots.len() {
+            let _shard = self.logs[slot].lock();
+            state.is_dropped.store(true, Ordering::Relaxed);
+            memtables.extend(state.slots[slot].view.load().memtables().cloned());
+            state.change_view(slot, |view| *view = View::default());
+        }
+        for memtable in memtables {
+            self.discard_memtable(&memtable);
+        }
+        let core = self.clone();
+        // Files of a dropped table harm nobody: who drops it need not wait for their removal.
+        drop(self.runtime.background(move || core.remove_dropped(&state)));
+    }
+
+    fn remove_dropped(&self, state: &TableState) {
+        for (slot, one) in state.slots.iter().enumerate() {
+            // A flush that runs ends first.
+            drop(one.flush.lock());
+            self.delete_clean_segments(slot);
+        }
+        let disk = self.runtime.disk();
+        let removed = match disk.exists(&state.dir) {
+            Ok(true) => disk.remove_dir_all(&state.dir),
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::warn!("{} of a dropped table cannot be removed: {error}", state.dir.display());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Memtable: the sorted, in-memory half of one table on one shard.
+//!
+//! A write arrives here once the commit log has it. A flush turns the whole memtable into one SSTable and drops it;
+//! reads merge it with the SSTables until then.
+//!
+//! Read in order: [`Memtable`] (what callers use), [`partition`] (how rows merge), [`tree`] (where they are).
+//!
+//! Never here: I/O, clocks. Sizes are heap bytes, estimated.
+
+mod partition;
+pub(crate) use partition::Partition;
+
+mod tree;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use model::{ColumnId, PartitionKey, PartitionUpdate, Table};
+use parking_lot::Mutex;
+use sstable::EncodingStats;
+use sstable::metadata::EncodingStatsCollector;
+
+use crate::commitlog::{Appended, Position, Segment};
+
+/// Heap bytes that a partition takes beside its key and rows.
+const PARTITION_BYTES: usize = size_of::<PartitionKey>() + size_of::<Partition>() + 64;
+
+/// The memtable of one table on one shard.
+#[derive(Default)]
+pub(crate) struct Memtable {
+    inner: Mutex<Inner>,
+    heap_bytes: AtomicUsize,
+    partitions_count: AtomicUsize,
+    /// It may hold cells of columns that were dropped since.
+    pub has_dropped_columns: AtomicBool,
+}
+
+#[derive(Default)]
+struct Inner {
+    partitions: BTreeMap<PartitionKey, Partition>,
+    stats: EncodingStatsCollector,
+    columns: BTreeSet<ColumnId>,
+    /// Segments of the log that hold its writes.
+    segments: Vec<Arc<Segment>>,
+    /// The writes of this run's log that it holds lie between these places.
+    interval: Option<(Position, Position)>,
+}
+
+impl Memtable {
+    /// Merges a change in. The caller holds the shard's lock. Returns by how many heap bytes it grew.
+    pub(crate) fn apply(&self, table: &Table, key: &PartitionKey, update: &PartitionUpdate) -> isize {
+        thread_local! {
+            static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        let mut inner = self.inner.lock();
+        let inner = &mut *inner;
+        inner.stats.add_update(update);
+        for row in update.static_row.iter().chain(&update.rows) {
+            for (id, _) in &row.columns {
+                if !inner.columns.contains(id) {
+                    inner.columns.insert(*id);
+                }
+            }
+        }
+        let grown = SCRATCH.with_borrow_mut(|scratch| match inner.partitions.get_mut(key) {
+            Some(partition) => partition.apply(table, update, scratch),
+            None => {
+                let mut partition = Partition::default();
+                let grown = partition.apply(table, update, scratch);
+                // The caller's key is a part of a frame, which must not be kept for it.
+                let own = PartitionKey { token: key.token, key: Bytes::copy_from_slice(&key.key) };
+                let bytes = PARTITION_BYTES + own.key.len();
+                inner.partitions.insert(own, partition);
+                self.partitions_count.fetch_add(1, Ordering::Relaxed);
+                grown + bytes as isize
+            }
+        });
+        self.heap_bytes.store(self.heap_bytes().saturating_add_signed(grown), Ordering::Relaxed);
+        grown
+    }
+
+    /// Notes where in the log a write stands. The caller holds the shard's lock.
+    pub(crate) fn note_logged(&self, appended: &Appended) {
+        let mut inner = self.inner.lock();
+        inner.interval = Some((inner.interval.map_or(appended.before, |(start, _)| start), appended.after));
+        inner.hold(&appended.segment);
+    }
+
+    /// Notes that a write was replayed from a segment of an earlier run.
+    pub(crate) fn note_replayed(&self, segment: &Arc<Segment>) {
+        self.inner.lock().hold(segment);
+    }
+
+    /// Lets go of the log: its writes are safe in an SSTable, or no longer wanted.
+    pub(crate) fn release_log(&self) {
+        for segment in std::mem::take(&mut self.inner.lock().segments) {
+            segment.release();
+        }
+    }
+
+    /// Id of the oldest segment that it needs.
+    pub(crate) fn oldest_segment(&self) -> Option<i64> {
+        self.inner.lock().segments.iter().map(|segment| segment.id).min()
+    }
+
+    /// The part of this run's log that it holds.
+    pub(crate) fn interval(&self) -> Option<(Position, Position)> {
+        self.inner.lock().interval
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.heap_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn partitions_count(&self) -> usize {
+        self.partitions_count.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partitions_count() == 0
+    }
+
+    /// What it has seen: bases for times, and columns.
+    pub(crate) fn seen(&self) -> (EncodingStats, BTreeSet<ColumnId>) {
+        let inner = self.inner.lock();
+        (inner.stats.stats(), inner.columns.clone())
+    }
+
+    /// A snapshot of one partition.
+    pub(crate) fn partition(&self, key: &PartitionKey) -> Option<Partition> {
+        self.inner.lock().partitions.get(key).cloned()
+    }
+
+    /// Snapshots of up to `count` partitions.
+    pub(crate) fn partitions(
+        &self,
+        start: Bound<&PartitionKey>,
+        end: Bound<&PartitionKey>,
+        count: usize,
+    ) -> Vec<(PartitionKey, Partition)> {
+        let inner = self.inner.lock();
+        let range = inner.partitions.range((start, end));
+        range.take(count).map(|(key, partition)| (key.clone(), partition.clone())).collect()
+    }
+}
+
+impl Inner {
+    fn hold(&mut self, segment: &Arc<Segment>) {
+        let is_held = self.segments.iter().rev().any(|held| held.id == segment.id);
+        if !is_held {
+            segment.hold();
+            self.segments.push(segment.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

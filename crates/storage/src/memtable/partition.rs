@@ -1,0 +1,233 @@
+//! One partition of a memtable, and a snapshot of it as a source of rows.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::codec::{decode_own_row, encode_row, row_order};
+use model::merge::{Sliced, clip_tombstones, insert_tombstone, merge_rows, shadow_row};
+use model::partition::{PartitionStream, SourceError};
+use model::{
+    Bound, ColumnData, DeletionTime, PartitionHeader, PartitionKey, PartitionUpdate, RangeTombstone, Row,
+    Slices, Table,
+};
+
+use super::tree::{RowCursor, RowTree};
+
+/// All that a memtable knows of one partition. Cloning it is a snapshot: nothing is copied.
+#[derive(Clone, Default)]
+pub(crate) struct Partition {
+    rows: Rows,
+    rare: Option<Arc<Rare>>,
+}
+
+/// Packed rows ([`model::codec`]).
+#[derive(Clone, Default)]
+enum Rows {
+    #[default]
+    None,
+    One(Bytes),
+    Many(RowTree),
+}
+
+/// What few partitions have.
+#[derive(Clone)]
+struct Rare {
+    deletion: DeletionTime,
+    static_row: Option<Bytes>,
+    /// Disjoint and ascending.
+    tombstones: Vec<RangeTombstone>,
+}
+
+/// Heap bytes of an allocation beside what it holds.
+const ALLOCATION_BYTES: usize = 16;
+
+impl Partition {
+    /// Merges a change in; returns by how many heap bytes it grew.
+    pub(crate) fn apply(&mut self, table: &Table, update: &PartitionUpdate, scratch: &mut Vec<u8>) -> isize {
+        let mut grown = 0;
+        if !update.deletion.is_live() || update.static_row.is_some() || !update.range_tombstones.is_empty() {
+            grown += self.apply_rare(table, update, scratch);
+        }
+        for row in &update.rows {
+            grown += self.apply_row(table, row, scratch);
+        }
+        grown
+    }
+
+    fn apply_rare(&mut self, table: &Table, update: &PartitionUpdate, scratch: &mut Vec<u8>) -> isize {
+        let mut grown = 0;
+        let rare = self.rare.get_or_insert_with(|| {
+            grown += (size_of::<Rare>() + ALLOCATION_BYTES) as isize;
+            Arc::new(Rare { deletion: DeletionTime::LIVE, static_row: None, tombstones: Vec::new() })
+        });
+        let rare = Arc::make_mut(rare);
+        rare.deletion = rare.deletion.max(update.deletion);
+        if let Some(row) = &update.static_row {
+            let old = rare.static_row.take();
+            let packed = merge_packed(table, old.as_ref(), row, scratch);
+            grown += growth(old.as_ref(), &packed);
+            rare.static_row = Some(packed);
+        }
+        for tombstone in &update.range_tombstones {
+            let count = rare.tombstones.len();
+            let owned = RangeTombstone {
+                start: own_bound(&tombstone.start),
+                end: own_bound(&tombstone.end),
+                deletion: tombstone.deletion,
+            };
+            let bytes = size_of::<RangeTombstone>() + bound_bytes(&owned.start) + bound_bytes(&owned.end);
+            insert_tombstone(&mut rare.tombstones, owned);
+            grown += (rare.tombstones.len() as isize - count as isize) * bytes as isize;
+        }
+        grown
+    }
+
+    fn apply_row(&mut self, table: &Table, row: &Row, scratch: &mut Vec<u8>) -> isize {
+        let order = &*row.clustering.order;
+        let mut grown = 0;
+        match &mut self.rows {
+            Rows::None => {
+                let packed = merge_packed(table, None, row, scratch);
+                grown += growth(None, &packed);
+                self.rows = Rows::One(packed);
+            }
+            Rows::One(only) if row_order(only) == order => {
+                let packed = merge_packed(table, Some(only), row, scratch);
+                grown += growth(Some(only), &packed);
+                *only = packed;
+            }
+            Rows::One(only) => {
+                let mut tree = RowTree::default();
+                let only = std::mem::take(only);
+                tree.upsert(row_order(&only), |_| only.clone());
+                let packed = merge_packed(table, None, row, scratch);
+                grown += growth(None, &packed);
+                tree.upsert(order, |_| packed);
+                self.rows = Rows::Many(tree);
+            }
+            Rows::Many(tree) => tree.upsert(order, |old| {
+                let packed = merge_packed(table, old, row, scratch);
+                grown += growth(old, &packed);
+                packed
+            }),
+        }
+        grown
+    }
+
+    /// Its rows of `slices`, in direction. `keep` says which columns are still the table's; `None`: all.
+    pub(crate) fn stream(
+        self,
+        key: PartitionKey,
+        slices: &Slices,
+        reversed: bool,
+        known: Option<Arc<Table>>,
+    ) -> Option<Box<dyn PartitionStream>> {
+        let mut header = PartitionHeader { key, deletion: DeletionTime::LIVE, static_row: None };
+        let mut markers = Vec::new();
+        if let Some(rare) = &self.rare {
+            header.deletion = rare.deletion;
+            let unpacked = rare.static_row.as_ref().map(|row| unpack(row, known.as_deref()));
+            header.static_row =
+                unpacked.map(|row| shadow_row(row, rare.deletion)).filter(|row| !row.is_empty());
+            markers = clip_tombstones(&rare.tombstones, slices, rare.deletion, reversed);
+        }
+        let has_header = !header.deletion.is_live() || header.static_row.is_some();
+        let mut rows = PackedRows { parts: Vec::new(), known };
+        match self.rows {
+            Rows::None => {}
+            Rows::One(row) => {
+                let order = row_order(&row);
+                if slices.0.iter().any(|slice| *slice.start.order < *order && *order < *slice.end.order) {
+                    rows.parts.push(Part::One(Some(row)));
+                }
+            }
+            Rows::Many(tree) => {
+                // The last part is read first.
+                let mut parts = slices.0.iter().map(|slice| {
+                    Part::Cursor(tree.range(slice.start.order.clone(), slice.end.order.clone(), reversed))
+                });
+                if reversed { rows.parts.extend(parts) } else { rows.parts.extend(parts.by_ref().rev()) }
+            }
+        }
+        if rows.parts.is_empty() && !has_header && markers.is_empty() {
+            return None;
+        }
+        Some(Box::new(Sliced::new(header, rows, markers, reversed)))
+    }
+}
+
+/// Unpacks rows as they are asked for.
+struct PackedRows {
+    parts: Vec<Part>,
+    known: Option<Arc<Table>>,
+}
+
+enum Part {
+    One(Option<Bytes>),
+    Cursor(RowCursor),
+}
+
+impl Iterator for PackedRows {
+    type Item = Result<Row, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let packed = match self.parts.last_mut()? {
+                Part::One(row) => row.take(),
+                Part::Cursor(cursor) => cursor.next(),
+            };
+            let Some(packed) = packed else {
+                self.parts.pop();
+                continue;
+            };
+            let row = unpack(&packed, self.known.as_deref());
+            if !row.is_empty() {
+                return Some(Ok(row));
+            }
+        }
+    }
+}
+
+fn unpack(packed: &Bytes, known: Option<&Table>) -> Row {
+    let mut row = decode_own_row(packed);
+    if let Some(table) = known {
+        row.columns.retain(|(id, _)| table.column_by_id(*id).is_some());
+    }
+    row
+}
+
+/// Packs what `old` and `row` are together, in one allocation of just the size.
+fn merge_packed(table: &Table, old: Option<&Bytes>, row: &Row, scratch: &mut Vec<u8>) -> Bytes {
+    scratch.clear();
+    match old {
+        Some(old) => encode_row(&merge_rows(table, decode_own_row(old), row.clone()), scratch),
+        None if shadows_itself(row) => encode_row(&shadow_row(row.clone(), DeletionTime::LIVE), scratch),
+        None => encode_row(row, scratch),
+    }
+    Bytes::copy_from_slice(scratch)
+}
+
+fn shadows_itself(row: &Row) -> bool {
+    !row.deletion.is_live() || row.columns.iter().any(|(_, data)| matches!(data, ColumnData::Complex { .. }))
+}
+
+fn growth(old: Option<&Bytes>, new: &Bytes) -> isize {
+    // Beside its bytes a row takes its place in the tree and the counter of its allocation.
+    let overhead = size_of::<Bytes>() + 2 * ALLOCATION_BYTES;
+    match old {
+        Some(old) => new.len() as isize - old.len() as isize,
+        None => (new.len() + overhead) as isize,
+    }
+}
+
+/// A bound that shares nothing with the frame it came in.
+fn own_bound(bound: &Bound) -> Bound {
+    let values = bound.values.iter().map(|value| value.as_deref().map(Bytes::copy_from_slice)).collect();
+    Bound { kind: bound.kind, values, order: Bytes::copy_from_slice(&bound.order) }
+}
+
+fn bound_bytes(bound: &Bound) -> usize {
+    let values: usize = bound.values.iter().flatten().map(|value| value.len() + size_of::<Bytes>()).sum();
+    values + bound.order.len() + 2 * ALLOCATION_BYTES
+}
+

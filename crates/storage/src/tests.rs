@@ -1,0 +1,7 @@
+//! The engine as a whole, on the simulated and the real disk.
+
+mod crash;
+mod log;
+mod schema;
+mod support;
+mod tables;

@@ -132,6 +132,17 @@ impl Node {
         }
     }
 
+    /// The character of a place.
+    pub(crate) fn character(&self, place: usize) -> u8 {
+        match self.shape {
+            Shape::Leaf => 0,
+            Shape::Single12 => self.bytes[2],
+            Shape::Single4 | Shape::Single { .. } => self.bytes[1],
+            Shape::Sparse { .. } => self.bytes[2 + place],
+            Shape::Dense { .. } => self.bytes[1].wrapping_add(place as u8),
+        }
+    }
+
     /// Where the child at a place lies; `None` where a dense node has none.
     pub(crate) fn child(&self, pages: &Pages, place: usize) -> Result<Option<u64>, ReadError> {
         let distance = self.distance(place);

@@ -160,21 +160,6 @@ impl Engine {
         locks
     }
 
-    /// Locks several partitions at once, in an order that cannot deadlock.
-    pub async fn partition_locks(&self, keys: &[(TableId, PartitionKey)]) -> Vec<PartitionLock> {
-        let stripe = |(table, key): &(TableId, PartitionKey)| {
-            self.core.lock_hasher.hash_one((*table, &key.key)) as usize % LOCKS_COUNT
-        };
-        let mut stripes: Vec<usize> = keys.iter().map(stripe).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        let mut locks = Vec::with_capacity(stripes.len());
-        for stripe in stripes {
-            locks.push(PartitionLock { _guard: self.core.locks[stripe].clone().lock_owned().await });
-        }
-        locks
-    }
-
     /// The engine's numbers.
     pub fn stats(&self) -> EngineStats {
         self.core.stats()

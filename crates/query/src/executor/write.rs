@@ -11,7 +11,7 @@ use cql::bind::Expr;
 use cql::bind::modify::Modify;
 use model::{
     Bound, BoundKind, BoundValue, Clustering, Mutation, PartitionKey, PartitionSelection, QueryError,
-    ReadCommand, Slice, Slices, Table, Unfiltered,
+    ReadCommand, Row, Slice, Slices, Table, Unfiltered,
 };
 
 use super::{Answer, AnswerRows, Done, Executor, RequestOptions, check_writable};

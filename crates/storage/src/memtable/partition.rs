@@ -230,4 +230,3 @@ fn bound_bytes(bound: &Bound) -> usize {
     let values: usize = bound.values.iter().flatten().map(|value| value.len() + size_of::<Bytes>()).sum();
     values + bound.order.len() + 2 * ALLOCATION_BYTES
 }
-

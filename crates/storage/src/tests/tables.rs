@@ -7,7 +7,8 @@ use bytes::Bytes;
 use model::merge::{merge_updates, update_stream};
 use model::partition::PartitionStream;
 use model::{
-    Bound, BoundKind, DeletionTime, Mutation, PartitionUpdate, RangeTombstone, Row, Slice, Slices, Table, Unfiltered,
+    Bound, BoundKind, DeletionTime, Mutation, PartitionUpdate, RangeTombstone, Row, Slice, Slices, Table,
+    Unfiltered,
 };
 use stdx::prng::Prng;
 
@@ -18,17 +19,22 @@ use crate::Engine;
 fn what_is_written_is_read_in_token_order_across_shards() {
     on_both("order", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         let mutations: Vec<_> = (0..300).map(|number| put(&table, number, 1, "v", 1)).collect();
         engine.apply(&mutations).unwrap().synced().await.unwrap();
         // The scan itself checks the order.
         assert_eq!(scan(&engine, &table).len(), 300);
-        engine.apply(&[put(&table, 7, 1, "later", 2), put(&table, 8, 1, "earlier", 0)]).unwrap().synced().await.unwrap();
+        engine
+            .apply(&[put(&table, 7, 1, "later", 2), put(&table, 8, 1, "earlier", 0)])
+            .unwrap()
+            .synced()
+            .await
+            .unwrap();
         let all = scan(&engine, &table);
         assert_eq!(all[7], (7, 1, "later".to_owned()));
         assert_eq!(all[8], (8, 1, "v".to_owned()));
         drop(engine);
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         assert_eq!(scan(&engine, &table), all);
         assert_eq!(engine.stats().replayed_entries_count, 302);
     });
@@ -69,7 +75,7 @@ fn a_log_of_other_shards_is_read_by_those_that_are() {
                 let file = runtime.disk().open(&path, runtime::OpenMode::CreateNew).unwrap();
                 file.write_all_at(&bytes, 0).unwrap();
             }
-            let engine = open(&runtime, options(dir.parent().unwrap()), &[table.clone()]);
+            let engine = open(&runtime, options(dir.parent().unwrap()), &[&table]);
             let count = scan(&engine, &table).len() as u32;
             for number in count..count + 40 {
                 engine.apply(&[put(&table, number, 1, "v", 1)]).unwrap().synced().await.unwrap();
@@ -168,7 +174,7 @@ fn reads_are_what_all_changes_merged_would_be() {
         let mut prng = Prng::from_seed(seed);
         let mut model: BTreeMap<u32, PartitionUpdate> = BTreeMap::new();
         for _ in 0..3 {
-            let engine = open(&runtime, options(&dir), &[table.clone()]);
+            let engine = open(&runtime, options(&dir), &[&table]);
             for _ in 0..2_000 {
                 let number = prng.below(6) as u32;
                 let mutation = random_mutation(&mut prng, &table, number);
@@ -185,7 +191,7 @@ fn reads_are_what_all_changes_merged_would_be() {
 fn a_read_sees_a_partition_as_it_was() {
     on_both("snapshot", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         let write = |value: &str, timestamp| {
             for place in 0..200 {
                 drop(engine.apply(&[put(&table, 1, place, value, timestamp)]).unwrap());
@@ -207,10 +213,11 @@ fn a_read_sees_a_partition_as_it_was() {
 fn locks_of_a_partition_exclude_each_other() {
     on_both("lock", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         let key = key(1);
         let held = engine.partition_lock(table.id, &key).await;
-        let late = runtime.timeout(std::time::Duration::from_millis(5), engine.partition_lock(table.id, &key));
+        let late =
+            runtime.timeout(std::time::Duration::from_millis(5), engine.partition_lock(table.id, &key));
         assert!(late.await.is_err());
         drop(held);
         let keys = [(table.id, key.clone()), (table.id, super::support::key(2)), (table.id, key)];

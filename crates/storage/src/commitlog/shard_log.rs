@@ -332,7 +332,8 @@ impl ShardLog {
             return;
         }
         let mut waiting = self.waiting.lock();
-        if waiting.syncing && end > waiting.taken {
+        let comes_too_late = waiting.syncing && end > waiting.taken;
+        if comes_too_late && waiting.next.is_empty() {
             waiting.next.push(Waker::noop().clone());
         }
         self.start(waiting);

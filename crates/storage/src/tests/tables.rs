@@ -13,7 +13,7 @@ use model::{
 use stdx::prng::Prng;
 
 use super::support::{clustering, key, on_both, open, options, put, scan, system_table, table};
-use crate::Engine;
+use crate::{Engine, FlushTarget};
 
 #[test]
 fn what_is_written_is_read_in_token_order_across_shards() {
@@ -37,6 +37,46 @@ fn what_is_written_is_read_in_token_order_across_shards() {
         let engine = open(&runtime, options(&dir), &[&table]);
         assert_eq!(scan(&engine, &table), all);
         assert_eq!(engine.stats().replayed_entries_count, 302);
+    });
+}
+
+#[test]
+fn a_table_without_clustering_has_one_row_a_partition() {
+    on_both("plain", |runtime, dir| async move {
+        let mut plain = Table::clone(&table());
+        plain.clustering.clear();
+        let table = Arc::new(plain);
+        let engine = open(&runtime, options(&dir), &[&table]);
+        let row = |number, value: &str, timestamp| {
+            let mut mutation = put(&table, number, 0, value, timestamp);
+            mutation.update.rows[0].clustering = model::Clustering::EMPTY;
+            mutation
+        };
+        let read = |engine: &Engine, number, slices: &Slices| {
+            drain(engine.read_partition(&table, &key(number), slices, false).unwrap()).len()
+        };
+        for round in 0..3 {
+            for number in 0..5 {
+                engine.apply(&[row(number, "v", round)]).unwrap().synced().await.unwrap();
+            }
+            for reversed in [false, true] {
+                let partitions = model::PartitionSelection::Range { start: None, end: None };
+                let command =
+                    model::ReadCommand { table: table.clone(), partitions, slices: Slices::all(), reversed };
+                let mut all = engine.read(&command).unwrap();
+                let mut count = 0;
+                while let Some(partition) = all.next_partition().unwrap() {
+                    assert_eq!(drain(Some(partition)).len(), 1, "round {round}");
+                    count += 1;
+                }
+                assert_eq!(count, 5);
+            }
+            assert_eq!(read(&engine, 3, &Slices::all()), 1, "round {round}");
+            assert_eq!(read(&engine, 3, &Slices(Vec::new())), 0, "round {round}");
+            assert_eq!(read(&engine, 9, &Slices::all()), 0, "round {round}");
+            engine.flush(FlushTarget::All).await.unwrap();
+            assert_eq!(read(&engine, 3, &Slices::all()), 1, "flushed, round {round}");
+        }
     });
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::merge::{merge_updates, update_stream};
 use model::partition::PartitionStream;
+use model::read::{Place, Position};
 use model::{
     Bound, BoundKind, DeletionTime, Mutation, PartitionUpdate, RangeTombstone, Row, Slice, Slices, Table,
     Unfiltered,
@@ -262,5 +263,97 @@ fn locks_of_a_partition_exclude_each_other() {
         drop(held);
         let keys = [(table.id, key.clone()), (table.id, super::support::key(2)), (table.id, key)];
         assert_eq!(engine.partition_locks(&keys).await.len(), 2);
+    });
+}
+
+#[test]
+fn a_node_goes_on_with_another_number_of_shards() {
+    let dir = std::env::temp_dir().join(format!("helenus-storage-{}-shards", std::process::id()));
+    for (index, shards_count) in [3, 1, 2, 4].into_iter().enumerate() {
+        let real = runtime::real::RealRuntime::start(shards_count).unwrap();
+        let dir = dir.clone();
+        real.block_on(move |runtime| async move {
+            let table = table();
+            let engine = open(&runtime, options(&dir), &[&table]);
+            let count = index as u32 * 50;
+            assert_eq!(scan(&engine, &table).len() as u32, count, "{shards_count} shards");
+            for number in count..count + 50 {
+                engine.apply(&[put(&table, number, 1, "v", 1)]).unwrap().synced().await.unwrap();
+                if number % 50 == 25 {
+                    engine.flush(FlushTarget::All).await.unwrap();
+                }
+            }
+            assert_eq!(scan(&engine, &table).len() as u32, count + 50, "{shards_count} shards");
+            engine.drain().await.unwrap();
+            if index == 3 {
+                runtime.disk().remove_dir_all(&dir).unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_range_is_cut_at_positions() {
+    on_both("range", |runtime, dir| async move {
+        let table = table();
+        let engine = open(&runtime, options(&dir), &[&table]);
+        let mut keys: Vec<_> = (0..60).map(key).collect();
+        keys.sort();
+        for number in 0..60 {
+            drop(engine.apply(&[put(&table, number, 1, "v", 1)]).unwrap());
+            if number == 30 {
+                engine.flush(FlushTarget::All).await.unwrap();
+            }
+        }
+        let mut prng = Prng::from_seed(runtime.random().next_u64());
+        for _ in 0..200 {
+            let mut position = || -> Option<Position> {
+                let key = &keys[prng.index(keys.len())];
+                let places = [Place::BeforeAll, Place::Key(key.key.clone()), Place::AfterAll];
+                let token = if prng.chance(0.1) { model::Token::MAX } else { key.token };
+                prng.chance(0.9).then(|| Position { token, place: prng.choose(&places).unwrap().clone() })
+            };
+            let (start, end) = (position(), position());
+            let of =
+                |key: &model::PartitionKey| Position { token: key.token, place: Place::Key(key.key.clone()) };
+            let expected: Vec<_> = keys
+                .iter()
+                .filter(|key| start.as_ref().is_none_or(|start| of(key) > *start))
+                .filter(|key| end.as_ref().is_none_or(|end| of(key) <= *end))
+                .cloned()
+                .collect();
+            let partitions = model::PartitionSelection::Range { start: start.clone(), end: end.clone() };
+            let command = model::ReadCommand {
+                table: table.clone(),
+                partitions,
+                slices: Slices::all(),
+                reversed: false,
+            };
+            let mut read = engine.read(&command).unwrap();
+            let mut found = Vec::new();
+            while let Some(partition) = read.next_partition().unwrap() {
+                found.push(partition.header().key.clone());
+            }
+            assert_eq!(found, expected, "{start:?} to {end:?}");
+        }
+    });
+}
+
+#[test]
+fn writes_of_a_keyspace_without_durable_writes_skip_the_log() {
+    on_both("undurable", |runtime, dir| async move {
+        let table = table();
+        let mut schema = model::Schema::clone(&super::support::schema(&[&table]));
+        for keyspace in schema.keyspaces.values_mut() {
+            Arc::make_mut(keyspace).durable_writes = false;
+        }
+        let engine = open(&runtime, options(&dir), &[&table]);
+        engine.update_tables(&schema).unwrap();
+        engine.apply(&[put(&table, 1, 1, "v", 1)]).unwrap().synced().await.unwrap();
+        assert_eq!(engine.stats().log_entries_count, 0);
+        assert_eq!(scan(&engine, &table).len(), 1);
+        drop(engine);
+        let engine = open(&runtime, options(&dir), &[&table]);
+        assert_eq!(scan(&engine, &table), []);
     });
 }

@@ -186,7 +186,7 @@ fn the_row_of_a_table_without_clustering_is_in_every_slice() {
     let update = PartitionUpdate { rows: vec![row], ..PartitionUpdate::default() };
     for reversed in [false, true] {
         assert_eq!(merged(&[update.clone(), update.clone()], &Slices::all(), reversed).1.len(), 1);
-        assert_eq!(merged(&[update.clone()], &Slices(Vec::new()), reversed).1.len(), 0);
+        assert_eq!(merged(std::slice::from_ref(&update), &Slices(Vec::new()), reversed).1.len(), 0);
     }
 }
 

@@ -16,10 +16,9 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// True if a row whose clustering has these order bytes is in it. The one row of a table without clustering
-    /// columns, which has none, is in every slice.
+    /// True if a row whose clustering has these order bytes is in it.
     pub fn contains(&self, order: &[u8]) -> bool {
-        order.is_empty() || (*self.start.order < *order && *order < *self.end.order)
+        *self.start.order < *order && *order < *self.end.order
     }
 }
 

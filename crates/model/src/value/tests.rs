@@ -2,6 +2,8 @@
 //!
 //! A line is an operation, a type's class name, arguments, `=`, and what Cassandra 5.0.9 answered; `! ` is an error.
 
+mod laws;
+
 use super::number::{hex, unhex};
 use crate::CqlType;
 
@@ -65,7 +67,7 @@ fn without_java_class(answer: &str) -> String {
 
 #[track_caller]
 fn check(table: &str) {
-    let unescape = |field: &str| field.replace("\\n", "\n").replace("\\t", "\t");
+    let unescape = |field: &str| field.replace('␤', "\n").replace('␉', "\t");
     let mut differences = Vec::new();
     for line in table.lines().filter(|line| !line.starts_with('#')) {
         let fields: Vec<String> = line.split('\t').map(unescape).collect();
@@ -84,4 +86,9 @@ fn check(table: &str) {
 #[test]
 fn bytes_are_judged_ordered_and_types_named_as_cassandra_does() {
     check(include_str!("../../testdata/cassandra-5.0/values.tsv"));
+}
+
+#[test]
+fn values_are_shown_and_read_as_cassandra_does() {
+    check(include_str!("../../testdata/cassandra-5.0/values-text.tsv"));
 }

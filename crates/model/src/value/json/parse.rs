@@ -217,9 +217,10 @@ fn is_integer(number: &Number) -> bool {
     !number.as_str().contains(['.', 'e', 'E'])
 }
 
-/// Infinity for what is too big, as in Java.
+/// Infinity for what is too big, as in Java; the integer -0 has no sign.
 fn double_of(number: &Number) -> f64 {
-    number.as_str().parse().expect("a JSON number is a number")
+    let value: f64 = number.as_str().parse().expect("a JSON number is a number");
+    if is_integer(number) { value + 0.0 } else { value }
 }
 
 /// The class that Cassandra's JSON reader gives such a value.

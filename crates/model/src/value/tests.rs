@@ -2,6 +2,7 @@
 //!
 //! A line is an operation, a type's class name, arguments, `=`, and what Cassandra 5.0.9 answered; `! ` is an error.
 
+mod comparable;
 mod laws;
 
 use super::number::{hex, unhex};

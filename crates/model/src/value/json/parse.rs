@@ -76,10 +76,11 @@ impl CqlType {
         let text = java_text(json);
         let is_number = json.is_number() || json.is_string();
         let may_be_empty = *self == CqlType::Decimal;
-        if is_number && (may_be_empty || !text.is_empty()) {
-            if let Ok(bytes) = self.parse_text(&text) {
-                return Ok(bytes);
-            }
+        if is_number
+            && (may_be_empty || !text.is_empty())
+            && let Ok(bytes) = self.parse_text(&text)
+        {
+            return Ok(bytes);
         }
         let name = if *self == CqlType::Varint { "varint" } else { "decimal" };
         Err(format!("Value '{text}' is not a valid representation of a {name} value"))

@@ -93,3 +93,13 @@ fn bytes_are_judged_ordered_and_types_named_as_cassandra_does() {
 fn values_are_shown_and_read_as_cassandra_does() {
     check(include_str!("../../testdata/cassandra-5.0/values-text.tsv"));
 }
+
+#[test]
+fn the_elements_of_a_vector_are_named_as_declared() {
+    let vector = CqlType::vector(CqlType::list(CqlType::Int, false), 2);
+    assert_eq!(vector.cql_name(), "vector<list<int>, 2>");
+    let class = vector.class_name().replace("org.apache.cassandra.db.marshal.", "");
+    assert_eq!(class, "VectorType(ListType(Int32Type) , 2)");
+    let frozen = CqlType::map(CqlType::Int, vector, false).freeze();
+    assert_eq!(frozen.cql_name(), "frozen<map<int, vector<list<int>, 2>>>");
+}

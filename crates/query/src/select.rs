@@ -644,3 +644,6 @@ fn source_failed(error: model::partition::SourceError) -> QueryError {
 pub fn row_is_live(row: &Row, now_s: u32) -> bool {
     is_live(row, now_s)
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,17 +85,20 @@ impl Ord for PartitionKey {
 /// The clustering of one row: the values of all clustering columns, in order.
 ///
 /// Of a table without clustering columns, and of a static row, it is [`Clustering::EMPTY`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Clustering {
     /// One value per clustering column; null only in legacy compact tables.
     pub values: Vec<Value>,
-    /// Byte-comparable form of all values including the final row terminator; empty for `EMPTY`.
+    /// Byte-comparable form of all values including the final row terminator.
     pub order: Bytes,
 }
 
 impl Clustering {
     /// The clustering of a row where there are no clustering columns, and of every static row.
-    pub const EMPTY: Clustering = Clustering { values: Vec::new(), order: Bytes::new() };
+    pub const EMPTY: Clustering = Clustering {
+        values: Vec::new(),
+        order: Bytes::from_static(&[crate::value::comparable::ROW_TERMINATOR]),
+    };
 
     /// A clustering of these values under these columns' types (`reversed` per column for DESC).
     pub fn new(values: Vec<Value>, types: &[(CqlType, bool)]) -> Clustering {
@@ -106,6 +109,12 @@ impl Clustering {
         crate::value::comparable::encode_prefix(&values, types, &mut order);
         order.push(crate::value::comparable::ROW_TERMINATOR);
         Clustering { values, order: order.into() }
+    }
+}
+
+impl Default for Clustering {
+    fn default() -> Self {
+        Clustering::EMPTY
     }
 }
 

@@ -34,3 +34,6 @@ pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata};
 pub use reader::SsTable;
 pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};
+
+#[cfg(test)]
+mod tests;

@@ -30,8 +30,10 @@ pub(crate) struct RowIndexEntry {
 }
 
 /// A block of a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
+    /// Nothing in it stands before this place.
+    pub(crate) separator: Vec<u8>,
     /// Its first byte, from the partition's start.
     pub(crate) offset: u64,
     /// The range deletion that is open where it starts.
@@ -73,17 +75,18 @@ impl Blocks {
     }
 
     pub(crate) fn next(&mut self, pages: &Pages) -> Result<Option<Block>, ReadError> {
-        let Some(node) = self.0.next(pages)? else { return Ok(None) };
-        block(&node).map(Some).map_err(|fault| pages.corrupt(node.position(), describe(fault)))
+        let Some((node, separator)) = self.0.next(pages)? else { return Ok(None) };
+        block(&node, separator).map(Some).map_err(|fault| pages.corrupt(node.position(), describe(fault)))
     }
 }
 
-fn block(node: &Node) -> Result<Block, Fault> {
+fn block(node: &Node, separator: Vec<u8>) -> Result<Block, Fault> {
     let (kind, bytes) = node.payload();
     let mut cursor = Cursor::new(bytes);
     let offset = signed(cursor.take(usize::from(kind & 7))?);
     let open = if kind & HAS_OPEN_DELETION != 0 { Some(deletion::whole(&mut cursor)?) } else { None };
     Ok(Block {
+        separator,
         offset: u64::try_from(offset).map_err(|_| Fault::Bad("a block's offset is negative"))?,
         open: open.filter(|deletion| !deletion.is_live()),
     })
@@ -105,9 +108,12 @@ pub(crate) struct RowIndexWriter {
     separator: Vec<u8>,
 }
 
+/// A block that is not full.
 struct Current {
+    /// Where its first element stands.
     first: Vec<u8>,
-    block: Block,
+    offset: u64,
+    open: Option<DeletionTime>,
 }
 
 impl RowIndexWriter {
@@ -134,16 +140,16 @@ impl RowIndexWriter {
         open_before: Option<DeletionTime>,
         out: &mut Appender,
     ) -> Result<(), WriteError> {
-        let block = || Current { first: place.to_vec(), block: Block { offset: start, open: open_before } };
-        let block_start = self.current.get_or_insert_with(block).block.offset;
+        let block = || Current { first: place.to_vec(), offset: start, open: open_before };
+        let block_start = self.current.get_or_insert_with(block).offset;
         self.last.clear();
         self.last.extend_from_slice(place);
         if end - block_start >= self.granularity { self.close_block(out) } else { Ok(()) }
     }
 
     fn close_block(&mut self, out: &mut Appender) -> Result<(), WriteError> {
-        let Some(Current { first, block }) = self.current.take() else { return Ok(()) };
-        let payload = payload(&block)?;
+        let Some(Current { first, offset, open }) = self.current.take() else { return Ok(()) };
+        let payload = payload(offset, open)?;
         self.blocks += 1;
         if self.blocks == 1 {
             self.only = Some(payload);
@@ -175,7 +181,7 @@ impl RowIndexWriter {
         }
         let Some(mut trie) = self.trie.take() else { return Ok(None) };
         let last = after(&self.previous_last, &self.separator);
-        trie.add(&last, payload(&Block { offset: end, open: None })?, out)?;
+        trie.add(&last, payload(end, None)?, out)?;
         let root = trie.finish(out)?;
         let position = out.position();
         let mut entry = Vec::with_capacity(key.key.len() + 2 + ENTRY_BYTES_MAX);
@@ -190,13 +196,13 @@ impl RowIndexWriter {
     }
 }
 
-fn payload(block: &Block) -> Result<Payload, WriteError> {
+fn payload(offset: u64, open: Option<DeletionTime>) -> Result<Payload, WriteError> {
     let mut bytes = Vec::with_capacity(16);
-    let width = put_signed(&mut bytes, block.offset as i64);
+    let width = put_signed(&mut bytes, offset as i64);
     let mut kind = width as u8;
-    if let Some(open) = &block.open {
+    if let Some(open) = open {
         kind |= HAS_OPEN_DELETION;
-        deletion::put_whole(&mut bytes, open)?;
+        deletion::put_whole(&mut bytes, &open)?;
     }
     Ok(Payload { kind, bytes })
 }

@@ -26,6 +26,8 @@ pub(crate) struct Source {
     /// The range deletion that is open here.
     pub(crate) open: Option<DeletionTime>,
     last_place: Option<Bytes>,
+    /// The block that was gone to begins at or behind this place.
+    separator: Option<Vec<u8>>,
     /// The end marker was read.
     pub(crate) is_at_end: bool,
 }
@@ -59,6 +61,7 @@ impl Source {
             header: PartitionHeader { key, deletion, static_row },
             open: None,
             last_place: None,
+            separator: None,
             is_at_end: false,
         }))
     }
@@ -102,6 +105,9 @@ impl Source {
         if self.last_place.as_ref().is_some_and(|last| last >= place) {
             return Err(self.cursor.corrupt("the rows of a partition do not ascend"));
         }
+        if self.separator.take().is_some_and(|separator| **place < *separator) {
+            return Err(self.cursor.corrupt("an index block begins with another row than the index says"));
+        }
         self.last_place = Some(place.clone());
         Ok(item)
     }
@@ -132,13 +138,14 @@ impl Source {
     pub(crate) fn go_to(&mut self, block: &Block) {
         self.cursor.seek(self.position_of(block));
         self.open = block.open;
+        self.separator = Some(block.separator.clone()).filter(|separator| !separator.is_empty());
         self.last_place = None;
         self.is_at_end = false;
     }
 
     /// All rows as one block.
     pub(crate) fn whole(&self) -> Block {
-        Block { offset: self.rows_start - self.start, open: None }
+        Block { separator: Vec::new(), offset: self.rows_start - self.start, open: None }
     }
 
     /// Where a block begins in Data.db.

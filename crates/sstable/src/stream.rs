@@ -209,8 +209,14 @@ impl Current {
                 }
                 Item::Marker(_) => self.is_last = true,
                 Item::Skipped(place) => self.is_last |= &*place <= after,
-                Item::Beyond | Item::End => break,
+                Item::Beyond | Item::End => {
+                    self.limit = Some(source.position_of(&block));
+                    return Ok(());
+                }
             }
+        }
+        if self.limit.is_some_and(|limit| source.cursor.position() != limit) {
+            return Err(source.cursor.corrupt("an index block ends elsewhere than the index says"));
         }
         self.limit = Some(source.position_of(&block));
         Ok(())

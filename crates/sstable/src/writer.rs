@@ -160,6 +160,9 @@ impl Writer {
 
     /// Writes a partition, which must come after the previous one. A partition with nothing in it is left out.
     ///
+    /// What the partition's own deletions shadow must be gone from the stream: readers of a single SSTable,
+    /// Cassandra too, do not look again.
+    ///
     /// After an error the SSTable can only be aborted.
     pub fn append(&mut self, stream: &mut dyn PartitionStream) -> Result<(), WriteError> {
         let header = stream.header().clone();

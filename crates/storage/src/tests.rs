@@ -3,5 +3,7 @@
 mod crash;
 mod log;
 mod schema;
+mod flush;
+mod speed;
 mod support;
 mod tables;

@@ -5,16 +5,15 @@
 //! Never here: which objects are described, and in which order (`query::schema::describe`).
 
 mod dropped;
-mod name;
 mod options;
 mod table;
 
-pub use name::quote_name;
 pub use options::{java_double, quote_string};
 pub use table::table;
 
 use model::schema::Keyspace;
 use model::types::UserType;
+pub use model::value::name::quote_identifier as quote_name;
 
 /// `CREATE KEYSPACE`, or the note that it is virtual.
 ///

@@ -176,6 +176,3 @@ pub fn unpack_vector(value: &Bytes, element: &CqlType, dimension: u32) -> Result
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -197,6 +197,3 @@ fn encode_fields<'a>(value: &[u8], types: impl Iterator<Item = &'a CqlType>, out
     }
     out.push(ROW_TERMINATOR);
 }
-
-#[cfg(test)]
-mod tests;

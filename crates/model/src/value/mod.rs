@@ -13,3 +13,6 @@ pub mod number;
 pub mod order;
 pub mod time;
 pub mod validate;
+
+#[cfg(test)]
+mod tests;

@@ -154,7 +154,7 @@ impl CqlType {
             CqlType::Udt { definition, .. } => out.push_str(&quote_identifier(&definition.name)),
             CqlType::Vector { element, dimension } => {
                 out.push_str("vector<");
-                element.write_cql_name(true, out);
+                element.write_cql_name(false, out);
                 out.push_str(&format!(", {dimension}>"));
             }
             CqlType::Custom(class) if class.ends_with("marshal.DateType") => out.push_str("timestamp"),
@@ -178,6 +178,3 @@ fn write_of<'a>(name: &str, inner: impl IntoIterator<Item = &'a CqlType>, out: &
     }
     out.push('>');
 }
-
-#[cfg(test)]
-mod tests;

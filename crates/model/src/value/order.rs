@@ -147,6 +147,3 @@ pub(super) fn vector_elements<'a>(
     };
     std::iter::from_fn(next).take(dimension as usize)
 }
-
-#[cfg(test)]
-mod tests;

@@ -264,6 +264,3 @@ fn is_loose_utf8(mut rest: &[u8]) -> bool {
     }
     true
 }
-
-#[cfg(test)]
-mod tests;

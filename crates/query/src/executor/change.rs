@@ -42,7 +42,7 @@ impl Executor {
         };
         let new = Arc::new(change.new);
         let mut mutations = rows::mutations(&old, &new, now_us);
-        mutations.push(local::schema_version_row(new.version, now_us));
+        mutations.extend(local::schema_version_row(new.version, now_us));
         let commit = self.coordinator.write(&mutations)?;
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
         // From here on the change is there whatever happens. Opening and removing directories may block for a moment.

@@ -145,7 +145,7 @@ impl Executor {
             tokens: self.identity.tokens.iter().map(|token| token.0).collect(),
             schema_version: schema.version,
         };
-        mutations.push(local::local_row(&info, now_us));
+        mutations.extend(local::local_row(&info, now_us));
         // Nobody waits for the sync: what is lost with a crash is written again by the next start.
         let commit = self.coordinator.write(&mutations)?;
         drop(commit);

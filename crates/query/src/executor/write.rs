@@ -51,12 +51,8 @@ impl Executor {
         }
         check_plain(modify, options.consistency)?;
         self.coordinator.check(strategy, options.consistency)?;
-        let mut keys = modify::keys(modify, &ctx)?;
-        keys.sort();
-        let mut locks = Vec::with_capacity(keys.len());
-        for key in &keys {
-            locks.push(self.coordinator.lock(modify.table.id, key).await);
-        }
+        let keys = modify::keys(modify, &ctx)?;
+        let locks = self.lock_all(keys.into_iter().map(|key| (modify.table.id, key)).collect()).await?;
         // The time is taken under the lock: a later change of a counter must have a later time.
         let ctx = self.write_context(options)?;
         let mutations = modify::mutations(modify, &ctx, &mut |key, clustering| {

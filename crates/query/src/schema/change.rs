@@ -117,7 +117,7 @@ pub fn apply_schema_statement(
         other => unsupported::answer(schema, other, ctx),
     }?;
     if change.effect.is_some() {
-        change.new.version = rows::schema_version(&change.new);
+        change.new.version = rows::version_after(schema, &change.new);
     }
     Ok(change)
 }

@@ -214,3 +214,28 @@ fn options() {
 fn alter() {
     play(include_str!("../../testdata/cassandra-5.0/ddl/alter.txt"));
 }
+
+#[test]
+fn a_type_cannot_grow_without_bound() {
+    let mut session = Session::new();
+    session.run("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    session.run("USE k");
+    session.run("CREATE TYPE t0 (a int)");
+    let mut refused = None;
+    for depth in 1..70 {
+        let statement = format!("CREATE TYPE t{depth} (a frozen<t{}>)", depth - 1);
+        if let Err(error) = session.answer(&statement) {
+            refused = Some((depth, error.to_string()));
+            break;
+        }
+    }
+    let (depth, text) = refused.expect("64 are enough");
+    assert!(depth > 60 && text.starts_with("The type is too large"), "{depth}: {text}");
+    // The deepest one cannot be made deeper from below.
+    let error = session.answer("ALTER TYPE t0 ADD b frozen<list<frozen<list<frozen<list<int>>>>>>");
+    assert!(error.expect_err("too deep").to_string().starts_with("The type is too large"));
+    session.run("CREATE TYPE w0 (a int)");
+    let doubled = |n: u32| format!("CREATE TYPE w{n} (a frozen<w{}>, b frozen<w{}>)", n - 1, n - 1);
+    let last = (1..40).find(|n| session.answer(&doubled(*n)).is_err()).expect("2^40 are too many");
+    assert!((10..16).contains(&last), "{last}");
+}

@@ -131,9 +131,16 @@ impl Types<'_> {
         Ok(())
     }
 
+    /// The type of a column or field, of bearable size.
+    pub(crate) fn resolve_bounded(&self, name: &TypeName) -> Result<CqlType, QueryError> {
+        let ty = self.resolve(name)?;
+        check_size(&ty)?;
+        Ok(ty)
+    }
+
     /// The type of a column: a user type that is not frozen may not hold a collection that is not.
     pub(crate) fn resolve_column(&self, name: &TypeName) -> Result<CqlType, QueryError> {
-        let ty = self.resolve(name)?;
+        let ty = self.resolve_bounded(name)?;
         if let CqlType::Udt { definition, frozen: false } = &ty
             && definition.fields.iter().any(|(_, field)| field.is_multi_cell())
         {
@@ -143,6 +150,39 @@ impl Types<'_> {
         }
         Ok(ty)
     }
+}
+
+/// How deep types may stand in each other, user types counted with what is in them.
+const DEPTH_MAX: u32 = 64;
+/// How many types one type may consist of: a few user types that hold each other twice are soon a million.
+const PARTS_MAX: u32 = 10_000;
+
+/// Refuses a type that would cost too much to walk through.
+pub(crate) fn check_size(ty: &CqlType) -> Result<(), QueryError> {
+    fn fits(ty: &CqlType, depth: u32, parts: &mut u32) -> bool {
+        *parts += 1;
+        if depth > DEPTH_MAX || *parts > PARTS_MAX {
+            return false;
+        }
+        match ty {
+            CqlType::List { element, .. } | CqlType::Set { element, .. } | CqlType::Vector { element, .. } => {
+                fits(element, depth + 1, parts)
+            }
+            CqlType::Map { key, value, .. } => fits(key, depth + 1, parts) && fits(value, depth + 1, parts),
+            CqlType::Tuple(fields) => fields.iter().all(|field| fits(field, depth + 1, parts)),
+            CqlType::Udt { definition, .. } => {
+                definition.fields.iter().all(|(_, field)| fits(field, depth + 1, parts))
+            }
+            _ => true,
+        }
+    }
+    if fits(ty, 0, &mut 0) {
+        return Ok(());
+    }
+    Err(QueryError::Invalid(format!(
+        "The type is too large: user types, tuples and collections may be nested {DEPTH_MAX} deep and consist of \
+         {PARTS_MAX} types"
+    )))
 }
 
 fn vector_dimension(name: &TypeName) -> i32 {

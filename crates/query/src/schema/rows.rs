@@ -9,7 +9,7 @@
 mod decode;
 mod encode;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +30,8 @@ pub(crate) use encode::column_values;
 type RowKey = (&'static str, Vec<Bytes>);
 /// Its values by column.
 type RowValues = BTreeMap<&'static str, Bytes>;
+/// Rows of one keyspace.
+type Rows = BTreeMap<RowKey, RowValues>;
 
 /// The rows of one keyspace in all tables of `system_schema`.
 pub fn rows_of_keyspace(keyspace: &Keyspace, timestamp_us: i64) -> Vec<(Arc<Table>, PartitionKey, Row)> {
@@ -47,22 +49,13 @@ pub fn rows_of_keyspace(keyspace: &Keyspace, timestamp_us: i64) -> Vec<(Arc<Tabl
 /// differences only. `now_us` must be later than the time of every earlier change.
 pub fn mutations(old: &Schema, new: &Schema, now_us: i64) -> Vec<Mutation> {
     let mut mutations = Vec::new();
-    let empty = BTreeMap::new();
-    let stored = |schema: &Schema, name: &str| {
-        schema.keyspace(name).filter(|_| !definitions::is_virtual(name)).cloned()
-    };
-    let names: std::collections::BTreeSet<&Arc<str>> =
-        old.keyspaces.keys().chain(new.keyspaces.keys()).collect();
-    for name in names {
-        match (stored(old, name), stored(new, name)) {
-            (None, None) => {}
-            (Some(old), Some(new)) if Arc::ptr_eq(&old, &new) => {}
-            (Some(old), Some(new)) => {
-                let (old, new) = (encode::rows(&old), encode::rows(&new));
+    for (name, old, new) in changed_keyspaces(old, new) {
+        match (old, new) {
+            (Some(old), None) => mutations.extend(partition_deletions(name, &encode::rows(old), now_us)),
+            (old, new) => {
+                let (old, new) = encode::differing_rows(old, new);
                 mutations.extend(row_changes(name, &old, &new, now_us));
             }
-            (None, Some(new)) => mutations.extend(row_changes(name, &empty, &encode::rows(&new), now_us)),
-            (Some(old), None) => mutations.extend(partition_deletions(name, &encode::rows(&old), now_us)),
         }
     }
     mutations
@@ -70,28 +63,55 @@ pub fn mutations(old: &Schema, new: &Schema, now_us: i64) -> Vec<Mutation> {
 
 /// Digest of the stored schema: equal for equal schemas, whatever way they were reached.
 ///
-/// `system`, `system_schema` and the virtual keyspaces are left out: each release has its own.
+/// It is the sum without carry of a digest for each row, so that a change costs what changes. `system`,
+/// `system_schema` and the virtual keyspaces are left out: each release has its own.
 pub fn schema_version(schema: &Schema) -> Uuid {
+    let nothing = Schema { version: Uuid::nil(), keyspaces: BTreeMap::new() };
+    version_after(&nothing, schema)
+}
+
+/// The version of `new`, a successor of `old`, whose version is known.
+pub(super) fn version_after(old: &Schema, new: &Schema) -> Uuid {
+    let mut sum = old.version.as_u128();
+    for (name, old, new) in changed_keyspaces(old, new) {
+        if definitions::is_local(name) {
+            continue;
+        }
+        let (old, new) = encode::differing_rows(old, new);
+        for (key, values) in old.iter().chain(&new) {
+            sum ^= row_digest(name, key, values);
+        }
+    }
+    uuid::Builder::from_md5_bytes(sum.to_be_bytes()).into_uuid()
+}
+
+fn row_digest(keyspace: &str, (table, clustering): &RowKey, values: &RowValues) -> u128 {
     let mut digest = Md5::new();
     let mut feed = |bytes: &[u8]| {
         digest.update((bytes.len() as u64).to_be_bytes());
         digest.update(bytes);
     };
-    for (name, keyspace) in &schema.keyspaces {
-        if definitions::is_local(name) || definitions::is_virtual(name) {
-            continue;
-        }
-        feed(name.as_bytes());
-        for ((table, clustering), values) in encode::rows(keyspace) {
-            feed(table.as_bytes());
-            clustering.iter().for_each(|value| feed(value));
-            for (column, value) in values {
-                feed(column.as_bytes());
-                feed(&value);
-            }
-        }
+    feed(keyspace.as_bytes());
+    feed(table.as_bytes());
+    clustering.iter().for_each(|value| feed(value));
+    for (column, value) in values {
+        feed(column.as_bytes());
+        feed(value);
     }
-    uuid::Builder::from_md5_bytes(digest.finalize().into()).into_uuid()
+    u128::from_be_bytes(digest.finalize().into())
+}
+
+/// The stored keyspaces that are not one and the same in both schemas.
+fn changed_keyspaces<'a>(
+    old: &'a Schema,
+    new: &'a Schema,
+) -> impl Iterator<Item = (&'a Arc<str>, Option<&'a Keyspace>, Option<&'a Keyspace>)> {
+    let names: BTreeSet<&Arc<str>> = old.keyspaces.keys().chain(new.keyspaces.keys()).collect();
+    names.into_iter().filter(|name| !definitions::is_virtual(name)).filter_map(|name| {
+        let (old, new) = (old.keyspace(name), new.keyspace(name));
+        let same = old.zip(new).is_some_and(|(old, new)| Arc::ptr_eq(old, new));
+        (!same).then(|| (name, old.map(AsRef::as_ref), new.map(AsRef::as_ref)))
+    })
 }
 
 fn partition_key(keyspace: &str) -> PartitionKey {
@@ -140,8 +160,8 @@ fn live_row(
 /// Differences between the rows of one keyspace.
 fn row_changes(
     keyspace: &str,
-    old: &BTreeMap<RowKey, RowValues>,
-    new: &BTreeMap<RowKey, RowValues>,
+    old: &Rows,
+    new: &Rows,
     now_us: i64,
 ) -> Vec<Mutation> {
     let mut rows: BTreeMap<&'static str, Vec<Row>> = BTreeMap::new();
@@ -168,8 +188,8 @@ fn row_changes(
         .collect()
 }
 
-fn partition_deletions(keyspace: &str, old: &BTreeMap<RowKey, RowValues>, now_us: i64) -> Vec<Mutation> {
-    let tables: std::collections::BTreeSet<&'static str> = old.keys().map(|(name, _)| *name).collect();
+fn partition_deletions(keyspace: &str, old: &Rows, now_us: i64) -> Vec<Mutation> {
+    let tables: BTreeSet<&'static str> = old.keys().map(|(name, _)| *name).collect();
     tables
         .into_iter()
         .map(|name| Mutation {

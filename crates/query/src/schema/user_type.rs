@@ -10,7 +10,7 @@ use super::change::{
     ChangeContext, ChangeKind, ChangeTarget, Effect, SchemaChange, check_modifiable, existing, keyspace_of,
     types,
 };
-use super::resolve::{Types, replace_user_type};
+use super::resolve::{Types, check_size, replace_user_type};
 
 pub(super) fn create(
     schema: &Schema,
@@ -51,7 +51,7 @@ fn field_of(types: Types<'_>, name: &TypeName) -> Result<CqlType, QueryError> {
             Err(QueryError::invalid("A user type cannot contain counters"))
         }
         TypeName::User(_) => Err(QueryError::invalid("A user type cannot contain non-frozen UDTs")),
-        name => types.resolve(name),
+        name => types.resolve_bounded(name),
     }
 }
 
@@ -85,6 +85,9 @@ pub(super) fn alter(
         return Ok(SchemaChange::none(schema));
     }
     let keyspace = with_type(keyspace, Arc::new(definition));
+    let fields = keyspace.types.values().flat_map(|user_type| user_type.fields.iter().map(|(_, ty)| ty));
+    let columns = keyspace.tables.values().flat_map(|table| table.columns().map(|column| &column.ty));
+    fields.chain(columns).try_for_each(check_size)?;
     let effect = Effect::new(ChangeKind::Updated, ChangeTarget::Type, keyspace_name, name);
     Ok(SchemaChange::put(schema, keyspace, effect))
 }

@@ -55,7 +55,7 @@ fn random_keys(prng: &mut Prng, count: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn what_was_added_is_found_in_both_directions() {
-    for seed in 0..60 {
+    for seed in 0..24 {
         let mut prng = Prng::from_seed(seed);
         let count = [1, 3, 50, 3000][prng.index(4)];
         let keys = random_keys(&mut prng, count);
@@ -64,12 +64,16 @@ fn what_was_added_is_found_in_both_directions() {
             let (node, length) = follow(&pages, root, key).unwrap();
             assert_eq!((length, number(node.payload())), (key.len(), i as u32), "seed {seed}");
         }
-        for _ in 0..30 {
+        for _ in 0..8 {
             let key = random_keys(&mut prng, 1).remove(0);
             let mut descending = Descending::from(&pages, root, &key).unwrap();
             for want in (0..keys.partition_point(|k| *k <= key)).rev() {
-                let node = descending.next(&pages).unwrap().expect("there are more");
-                assert_eq!(number(node.payload()), want as u32, "seed {seed} {key:?}");
+                let (node, found) = descending.next(&pages).unwrap().expect("there are more");
+                assert_eq!(
+                    (number(node.payload()), &found),
+                    (want as u32, &keys[want]),
+                    "seed {seed} {key:?}"
+                );
             }
             assert!(descending.next(&pages).unwrap().is_none());
             let mut ascending = Ascending::from(&pages, root, &key).unwrap();
@@ -103,7 +107,10 @@ fn a_small_trie_has_cassandras_bytes() {
 #[test]
 fn flipped_bytes_are_an_error_or_another_answer_never_a_panic() {
     let mut prng = Prng::from_seed(5);
-    let keys = random_keys(&mut prng, 300);
+    let mut keys = random_keys(&mut prng, 100);
+    keys.iter_mut().for_each(|key| key.drain(..key.len().saturating_sub(12)).for_each(drop));
+    keys.sort();
+    keys.dedup();
     let (pages, root) = build(&keys, 0);
     let good = pages.range(0, usize::MAX).unwrap().to_vec();
     for at in 0..good.len() {

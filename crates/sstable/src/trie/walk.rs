@@ -31,6 +31,8 @@ pub(crate) struct Ascending {
 /// Nodes with payload in the reverse order of their keys.
 pub(crate) struct Descending {
     path: Vec<Step>,
+    /// The characters that lead to the last node of the path.
+    key: Vec<u8>,
 }
 
 struct Step {
@@ -96,11 +98,11 @@ impl Descending {
     pub(crate) fn from(pages: &Pages, root: u64, key: &[u8]) -> Result<Descending, ReadError> {
         let mut path = Vec::new();
         let mut next = Some(root);
-        let mut key = key.iter();
+        let mut characters = key.iter();
         while let Some(position) = next {
             let node = Node::load(pages, position)?;
             next = None;
-            let place = match key.next().map(|&character| node.search(character)) {
+            let place = match characters.next().map(|&character| node.search(character)) {
                 Some(Ok(place)) => {
                     next = node.child(pages, place)?;
                     place
@@ -110,15 +112,17 @@ impl Descending {
             };
             path.push(Step { node, place });
         }
-        Ok(Descending { path })
+        let key = key[..path.len() - 1].to_vec();
+        Ok(Descending { path, key })
     }
 
-    /// The node with payload before those given so far.
-    pub(crate) fn next(&mut self, pages: &Pages) -> Result<Option<Node>, ReadError> {
+    /// The node with payload before those given so far, and its key.
+    pub(crate) fn next(&mut self, pages: &Pages) -> Result<Option<(Node, Vec<u8>)>, ReadError> {
         while let Some(step) = self.path.last_mut() {
             if step.place > 0 {
                 step.place -= 1;
                 if let Some(position) = step.node.child(pages, step.place)? {
+                    self.key.push(step.node.character(step.place));
                     let node = Node::load(pages, position)?;
                     let place = node.count();
                     self.path.push(Step { node, place });
@@ -126,8 +130,10 @@ impl Descending {
                 continue;
             }
             let done = self.path.pop().expect("it was the last one just now");
-            if done.node.payload().0 != 0 {
-                return Ok(Some(done.node));
+            let key = if done.node.payload().0 != 0 { Some(self.key.clone()) } else { None };
+            self.key.pop();
+            if let Some(key) = key {
+                return Ok(Some((done.node, key)));
             }
         }
         Ok(None)

@@ -47,13 +47,9 @@ pub(crate) fn encode_dictionary(number: u64, table: &Table) -> Vec<u8> {
         write_text(&mut out, &column.name);
         let is_static = column.kind == ColumnKind::Static;
         out.push(u8::from(is_static) | u8::from(column.ty.is_multi_cell()) << 1);
-        write_text(&mut out, &class_name(column));
+        write_text(&mut out, &column.ty.class_name());
     }
     out
-}
-
-fn class_name(_column: &Column) -> String {
-    String::new()
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) {

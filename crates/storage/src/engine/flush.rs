@@ -2,7 +2,7 @@
 //!
 //! Under the shard's lock a fresh memtable takes the place of the full one, which stays visible beside it. Then,
 //! without the lock, it is written as an SSTable and synced. Then, under the lock again, the SSTable takes its place,
-//! and the log is let go. A crash in between leaves the log, and files without TOC that the next start removes.
+//! and the log is let go. A crash in between leaves the log, and files that the next start removes ([`Begun`]).
 
 use std::ops::Bound;
 use std::path::PathBuf;
@@ -177,15 +177,11 @@ impl Core {
         let disk = self.runtime.disk();
         let mut writer =
             Writer::create(disk, &descriptor, &table, options).map_err(|error| failed(source_error(error)))?;
-        if let Err(error) = append_all(&mut writer, &table, memtable) {
+        let appended = append_all(&mut writer, &table, memtable);
+        if appended.is_err() || writer.data_bytes() == 0 {
             writer.abort();
-            begun.done(self)?;
-            return Err(failed(source_error(error)));
-        }
-        if writer.data_bytes() == 0 {
-            writer.abort();
-            begun.done(self)?;
-            return Ok(None);
+            begun.removed(self)?;
+            return appended.map(|()| None).map_err(|error| failed(source_error(error)));
         }
         writer.finish().map_err(|error| failed(source_error(error)))?;
         let sstable = SsTable::open(disk, &descriptor).map_err(|error| failed(source_error(error)))?;
@@ -242,8 +238,9 @@ fn append_all(
     }
 }
 
-/// A file that says: an SSTable without TOC beside it was begun by us and may be removed.
-pub(super) struct Begun {
+/// A file that says: the SSTable beside it may be incomplete, and what it holds is still in the log.
+struct Begun {
+    dir: PathBuf,
     path: PathBuf,
 }
 
@@ -252,14 +249,23 @@ pub(super) const BEGUN_NAME: &str = "begun.tmp";
 
 impl Begun {
     fn note(core: &Core, descriptor: &Descriptor) -> Result<Begun, OpenError> {
-        let path = descriptor.directory.join(descriptor.file_name(BEGUN_NAME));
+        let dir = descriptor.directory.clone();
+        let path = dir.join(descriptor.file_name(BEGUN_NAME));
         let disk = core.runtime.disk();
         disk.open(&path, OpenMode::Create).map_err(OpenError::io(&path))?;
-        disk.sync_dir(&descriptor.directory).map_err(OpenError::io(&descriptor.directory))?;
-        Ok(Begun { path })
+        disk.sync_dir(&dir).map_err(OpenError::io(&dir))?;
+        Ok(Begun { dir, path })
     }
 
+    /// The SSTable is whole and safe: on return for good, so that the log may go.
     fn done(self, core: &Core) -> Result<(), OpenError> {
-        core.runtime.disk().remove_file(&self.path).map_err(OpenError::io(&self.path))
+        core.runtime.disk().remove_file(&self.path).map_err(OpenError::io(&self.path))?;
+        core.runtime.disk().sync_dir(&self.dir).map_err(OpenError::io(&self.dir))
+    }
+
+    /// The SSTable was given up: first its files go for good.
+    fn removed(self, core: &Core) -> Result<(), OpenError> {
+        core.runtime.disk().sync_dir(&self.dir).map_err(OpenError::io(&self.dir))?;
+        self.done(core)
     }
 }

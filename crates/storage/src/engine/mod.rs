@@ -145,8 +145,19 @@ impl Engine {
 
     /// Waits until nobody else holds the lock of this partition (or of one that shares its stripe).
     pub async fn partition_lock(&self, table: TableId, key: &PartitionKey) -> PartitionLock {
-        let stripe = self.core.lock_hasher.hash_one((table, &key.key)) as usize % LOCKS_COUNT;
-        PartitionLock { _guard: self.core.locks[stripe].clone().lock_owned().await }
+        self.core.lock_stripe(self.core.stripe(table, key)).await
+    }
+
+    /// Locks several partitions at once, in an order that cannot deadlock.
+    pub async fn partition_locks(&self, keys: &[(TableId, PartitionKey)]) -> Vec<PartitionLock> {
+        let mut stripes: Vec<usize> = keys.iter().map(|(table, key)| self.core.stripe(*table, key)).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        let mut locks = Vec::with_capacity(stripes.len());
+        for stripe in stripes {
+            locks.push(self.core.lock_stripe(stripe).await);
+        }
+        locks
     }
 
     /// The engine's numbers.
@@ -181,6 +192,14 @@ impl Core {
             locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
             lock_hasher: foldhash::fast::FixedState::default(),
         }
+    }
+
+    fn stripe(&self, table: TableId, key: &PartitionKey) -> usize {
+        self.lock_hasher.hash_one((table, &key.key)) as usize % LOCKS_COUNT
+    }
+
+    async fn lock_stripe(&self, stripe: usize) -> PartitionLock {
+        PartitionLock { _guard: self.locks[stripe].clone().lock_owned().await }
     }
 
     fn table(&self, id: TableId) -> Option<Arc<TableState>> {

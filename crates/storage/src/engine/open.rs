@@ -10,7 +10,7 @@ use model::codec::decode_update;
 use model::partition::SourceError;
 use model::{PartitionKey, Schema, Table, TableId};
 use runtime::Disk;
-use sstable::{Component, Descriptor, SsTable};
+use sstable::{Descriptor, SsTable};
 
 use super::flush::BEGUN_NAME;
 use super::read::source_error;
@@ -52,8 +52,12 @@ pub(super) fn open(
     let core = &engine.core;
     let disk = core.runtime.disk().clone();
     let dir = core.options.commitlog_dir.clone();
-    make_dir_synced(&*disk, &dir)?;
+    disk.create_dir_all(&dir).map_err(OpenError::io(&dir))?;
     let segments = list_segments(&*disk, &dir)?;
+    if segments.is_empty() {
+        // The first segment is made only after this.
+        make_dir_synced(&*disk, &dir)?;
+    }
     let mut opening = Opening::new(core, segments);
 
     // System tables live in shard 0, however many there are: their writes are in its log.
@@ -232,14 +236,15 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
     found.sort_by_key(|(descriptor, _)| descriptor.id);
     for (descriptor, components) in found {
         state.next_sstable_id.fetch_max(descriptor.id + 1, Ordering::Relaxed);
-        let is_whole = components.contains(Component::Toc.file_name());
         let is_begun = components.contains("begun");
-        if descriptor.id < covered.truncated.sstables_below || (is_begun && !is_whole) {
-            delete_sstable(&**disk, &descriptor)?;
-        } else {
+        if !is_begun && descriptor.id >= covered.truncated.sstables_below {
             add_sstable(core, state, &descriptor, &mut covered)?;
+            continue;
         }
+        delete_sstable(&**disk, &descriptor)?;
         if is_begun {
+            // Only once the others are gone for good: without it they would be taken for whole.
+            disk.sync_dir(&state.dir).map_err(OpenError::io(&state.dir))?;
             let path = descriptor.directory.join(descriptor.file_name(BEGUN_NAME));
             disk.remove_file(&path).map_err(OpenError::io(path))?;
         }

@@ -1,1 +1,62 @@
+use std::collections::BTreeMap;
 
+use bytes::Bytes;
+use model::Row;
+use model::codec::{encode_row, row_order};
+use stdx::prng::Prng;
+
+use super::tree::RowTree;
+
+fn packed(place: u32, mark: i64) -> Bytes {
+    let order = Bytes::copy_from_slice(&[&[0x40][..], &place.to_be_bytes(), &[0x38]].concat());
+    let mut row = Row::empty(model::Clustering { values: Vec::new(), order });
+    row.liveness.timestamp_us = mark;
+    let mut bytes = Vec::new();
+    encode_row(&row, &mut bytes);
+    bytes.into()
+}
+
+fn edge(place: u32) -> Bytes {
+    Bytes::copy_from_slice(&[&[0x40][..], &place.to_be_bytes(), &[0x20]].concat())
+}
+
+/// Every range in both directions is that of a sorted map.
+#[track_caller]
+fn compare(tree: &RowTree, model: &BTreeMap<u32, Bytes>, prng: &mut Prng, seed: u64) {
+    for _ in 0..10 {
+        let (a, b) = (prng.below(3_000) as u32, prng.below(3_000) as u32);
+        let (from, to) = if prng.chance(0.2) { (0, u32::MAX) } else { (a.min(b), a.max(b)) };
+        let expected: Vec<Bytes> = model.range(from..to).map(|(_, row)| row.clone()).collect();
+        let forward: Vec<Bytes> = tree.range(edge(from), edge(to), false).collect();
+        let mut backward: Vec<Bytes> = tree.range(edge(from), edge(to), true).collect();
+        backward.reverse();
+        assert_eq!(forward, expected, "seed {seed}: {from}..{to}");
+        assert_eq!(backward, expected, "seed {seed}: {from}..{to} reversed");
+    }
+}
+
+#[test]
+fn a_tree_is_a_sorted_map_and_its_snapshots_do_not_change() {
+    for seed in 0..40 {
+        let mut prng = Prng::from_seed(seed);
+        let (mut tree, mut model) = (RowTree::default(), BTreeMap::new());
+        let mut snapshots = Vec::new();
+        let ascending = prng.chance(0.3);
+        for step in 0..prng.below(6_000) {
+            let place = if ascending { step as u32 / 2 } else { prng.below(3_000) as u32 };
+            let row = packed(place, step as i64);
+            let old = model.insert(place, row.clone());
+            tree.upsert(row_order(&row), |found| {
+                assert_eq!(found, old.as_ref(), "seed {seed}");
+                row.clone()
+            });
+            if prng.chance(0.002) {
+                snapshots.push((tree.clone(), model.clone()));
+            }
+        }
+        snapshots.push((tree, model));
+        for (tree, model) in &snapshots {
+            compare(tree, model, &mut prng, seed);
+        }
+    }
+}

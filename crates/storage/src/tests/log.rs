@@ -11,6 +11,8 @@ use crate::commitlog::record::{RecordKind, SEGMENT_HEADER_BYTES, read_record};
 use crate::commitlog::replay::list_segments;
 
 const ENTRIES_COUNT: u32 = 30;
+/// On the real disk, where each start syncs files.
+const REAL_ENTRIES_COUNT: u32 = 8;
 
 /// What entry `number` writes: two rows of two partitions, to be seen both or not at all.
 fn rows_of_entry(number: u32) -> [(u32, u8, String); 2] {
@@ -19,10 +21,11 @@ fn rows_of_entry(number: u32) -> [(u32, u8, String); 2] {
 }
 
 /// Writes the entries in a row, each synced, without a clean end; returns the bytes of the segment.
-async fn write_log(runtime: Runtime, dir: PathBuf) -> (PathBuf, Vec<u8>) {
+async fn write_log(runtime: Runtime, entries_count: u32) -> (PathBuf, Vec<u8>) {
+    let dir = PathBuf::from("/node");
     let table = table();
     let engine = open(&runtime, options(&dir), &[table.clone()]);
-    for number in 0..ENTRIES_COUNT {
+    for number in 0..entries_count {
         let mutations =
             rows_of_entry(number).map(|(key, place, value)| put(&table, key, place, &value, i64::from(number)));
         engine.apply(&mutations).unwrap().synced().await.unwrap();
@@ -75,7 +78,7 @@ fn check_cut(runtime: &Runtime, path: &Path, bytes: &[u8], cut: usize, ends: &[u
 
 #[test]
 fn the_log_cut_at_every_byte_replays_what_is_before_the_cut_in_the_simulation() {
-    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, PathBuf::from("/node")));
+    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, ENTRIES_COUNT));
     let (ends, _) = ends_of_entries(&path, &bytes);
     assert_eq!(ends.len(), ENTRIES_COUNT as usize);
     for cut in 0..=bytes.len() {
@@ -88,7 +91,7 @@ fn the_log_cut_at_every_byte_replays_what_is_before_the_cut_in_the_simulation() 
 #[test]
 fn the_log_cut_at_every_byte_replays_what_is_before_the_cut_on_the_machine() {
     // One shard, so that there is one segment: its bytes come from the simulation, the disk is real.
-    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, PathBuf::from("/node")));
+    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, REAL_ENTRIES_COUNT));
     on_real("cut", move |runtime, dir| {
         let (path, bytes) = (path.clone(), bytes.clone());
         async move {
@@ -104,7 +107,7 @@ fn the_log_cut_at_every_byte_replays_what_is_before_the_cut_on_the_machine() {
 
 #[test]
 fn damage_before_what_is_known_as_safe_stops_the_start_and_names_the_place() {
-    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, PathBuf::from("/node")));
+    let (path, bytes) = SimRuntime::new(1).block_on(|runtime| write_log(runtime, ENTRIES_COUNT));
     let (ends, promised) = ends_of_entries(&path, &bytes);
     assert_eq!(promised, ends[ENTRIES_COUNT as usize - 2], "all but the last entry are known as safe");
     for offset in 0..bytes.len() {

@@ -99,7 +99,7 @@ fn bound(place: u8, is_start: bool, before: bool) -> Bound {
 }
 
 /// A change with few rows of many, and all kinds of deletions.
-fn random_mutation(prng: &mut Prng, table: &Arc<Table>, number: u32) -> Mutation {
+pub(super) fn random_mutation(prng: &mut Prng, table: &Arc<Table>, number: u32) -> Mutation {
     let time = |prng: &mut Prng| DeletionTime { timestamp_us: prng.below(50) as i64, local_deletion_s: 100 };
     let mut update = PartitionUpdate::default();
     match prng.below(12) {
@@ -130,9 +130,21 @@ fn drain(stream: Option<Box<dyn PartitionStream>>) -> Vec<Unfiltered> {
     std::iter::from_fn(|| stream.next().unwrap()).collect()
 }
 
+/// What is known of each partition, all its changes merged.
+pub(super) fn add_to_model(model: &mut BTreeMap<u32, PartitionUpdate>, number: u32, mutation: &Mutation) {
+    let known = model.remove(&number).unwrap_or_default();
+    model.insert(number, merge_updates(&mutation.table, known, mutation.update.clone()));
+}
+
 /// Compares every read with the model: all changes of a partition merged into one.
 #[track_caller]
-fn compare(engine: &Engine, table: &Arc<Table>, model: &BTreeMap<u32, PartitionUpdate>, prng: &mut Prng, seed: u64) {
+pub(super) fn compare(
+    engine: &Engine,
+    table: &Arc<Table>,
+    model: &BTreeMap<u32, PartitionUpdate>,
+    prng: &mut Prng,
+    seed: u64,
+) {
     for (number, update) in model {
         let (from, to) = (prng.below(240) as u8, prng.below(240) as u8);
         let slice = Slice { start: bound(from.min(to), true, true), end: bound(from.max(to), false, false) };
@@ -160,8 +172,7 @@ fn reads_are_what_all_changes_merged_would_be() {
             for _ in 0..2_000 {
                 let number = prng.below(6) as u32;
                 let mutation = random_mutation(&mut prng, &table, number);
-                let known = model.remove(&number).unwrap_or_default();
-                model.insert(number, merge_updates(&table, known, mutation.update.clone()));
+                add_to_model(&mut model, number, &mutation);
                 drop(engine.apply(&[mutation]).unwrap());
             }
             compare(&engine, &table, &model, &mut prng, seed);
@@ -202,6 +213,7 @@ fn locks_of_a_partition_exclude_each_other() {
         let late = runtime.timeout(std::time::Duration::from_millis(5), engine.partition_lock(table.id, &key));
         assert!(late.await.is_err());
         drop(held);
-        drop(engine.partition_lock(table.id, &key).await);
+        let keys = [(table.id, key.clone()), (table.id, super::support::key(2)), (table.id, key)];
+        assert_eq!(engine.partition_locks(&keys).await.len(), 2);
     });
 }

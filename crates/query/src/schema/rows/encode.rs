@@ -1,6 +1,7 @@
 //! What the rows of a keyspace hold.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use model::schema::{Column, ColumnKind, DroppedColumn, TableOptions};
@@ -8,26 +9,47 @@ use model::types::UserType;
 use model::value::collection;
 use model::{Keyspace, Table};
 
-use super::{RowKey, RowValues};
+use super::{RowValues, Rows};
 
 /// All rows of a keyspace.
-pub(super) fn rows(keyspace: &Keyspace) -> BTreeMap<RowKey, RowValues> {
+pub(super) fn rows(keyspace: &Keyspace) -> Rows {
+    differing_rows(None, Some(keyspace)).1
+}
+
+/// The rows of both for the objects that are not one and the same in both.
+pub(super) fn differing_rows(old: Option<&Keyspace>, new: Option<&Keyspace>) -> (Rows, Rows) {
+    (rows_beside(old, new), rows_beside(new, old))
+}
+
+/// The rows of `keyspace` without those of objects that it shares with `other`.
+fn rows_beside(keyspace: Option<&Keyspace>, other: Option<&Keyspace>) -> Rows {
     let mut rows = BTreeMap::new();
+    let Some(keyspace) = keyspace else { return rows };
     rows.insert(("keyspaces", Vec::new()), keyspace_values(keyspace));
-    for user_type in keyspace.types.values() {
-        rows.insert(("types", vec![text(&user_type.name)]), type_values(user_type));
-    }
-    for table in keyspace.tables.values() {
-        rows.insert(("tables", vec![text(&table.name)]), table_values(table));
-        for column in table.columns() {
-            rows.insert(("columns", vec![text(&table.name), text(&column.name)]), column_values(column));
+    for (name, user_type) in &keyspace.types {
+        let twin = other.and_then(|other| other.types.get(name));
+        if !twin.is_some_and(|twin| Arc::ptr_eq(twin, user_type)) {
+            rows.insert(("types", vec![text(name)]), type_values(user_type));
         }
-        for column in table.dropped.values() {
-            let key = ("dropped_columns", vec![text(&table.name), text(&column.name)]);
-            rows.insert(key, dropped_values(column));
+    }
+    for (name, table) in &keyspace.tables {
+        let twin = other.and_then(|other| other.tables.get(name));
+        if !twin.is_some_and(|twin| Arc::ptr_eq(twin, table)) {
+            add_table(&mut rows, table);
         }
     }
     rows
+}
+
+fn add_table(rows: &mut Rows, table: &Table) {
+    rows.insert(("tables", vec![text(&table.name)]), table_values(table));
+    for column in table.columns() {
+        rows.insert(("columns", vec![text(&table.name), text(&column.name)]), column_values(column));
+    }
+    for column in table.dropped.values() {
+        let key = ("dropped_columns", vec![text(&table.name), text(&column.name)]);
+        rows.insert(key, dropped_values(column));
+    }
 }
 
 fn keyspace_values(keyspace: &Keyspace) -> RowValues {

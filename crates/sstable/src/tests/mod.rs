@@ -1,0 +1,9 @@
+//! Tests of whole SSTables: Cassandra's own files, random ones, damaged ones.
+
+mod columns;
+mod damage;
+mod expected;
+mod export;
+mod fixtures;
+mod random;
+mod support;

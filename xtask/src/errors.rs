@@ -10,6 +10,8 @@ use crate::peer::{Client, statements};
 
 const FOLDER: &str = "crates/cql/testdata/cassandra-5.0";
 
+const ALREADY_EXISTS: &str = "2400";
+
 /// One line of the file.
 struct Expected {
     statement: String,
@@ -46,8 +48,8 @@ pub fn run(
     prepare(&mut client, is_quiet)?;
     let (mut same_code, mut same_text) = (0, 0);
     for (index, each) in all.iter().enumerate() {
-        let (code, text) = answer(&mut client, &each.statement)?;
-        let is_same_text = code == each.code && text == each.text;
+        let (code, text) = answer_to(&mut client, each)?;
+        let is_same_text = code == each.code && comparable(&text) == comparable(&each.text);
         same_code += usize::from(code == each.code);
         same_text += usize::from(is_same_text);
         if !is_same_text && !is_quiet {
@@ -97,6 +99,33 @@ fn prepare(client: &mut Client, is_quiet: bool) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The answer, with the node in the state that the file's answers were written down in: they come from
+/// several runs, each without the table `x` and the keyspace `k9` of the run before, all in keyspace demo.
+fn answer_to(client: &mut Client, expected: &Expected) -> Result<(String, String), String> {
+    let mut answered = answer(client, &expected.statement)?;
+    if answered.0 == ALREADY_EXISTS && expected.code != ALREADY_EXISTS {
+        for left in ["DROP TABLE IF EXISTS demo.x", "DROP KEYSPACE IF EXISTS k9"] {
+            client.must(left)?;
+        }
+        answered = answer(client, &expected.statement)?;
+    }
+    if answered.0 == "OK" && expected.statement.starts_with("USE ") {
+        client.must("USE demo")?;
+    }
+    Ok(answered)
+}
+
+/// The text without what differs between two runs of one Cassandra: the order in which the signatures of a
+/// function are named, and the addresses of objects.
+fn comparable(text: &str) -> Vec<&str> {
+    let mut parts: Vec<&str> = text.split([',', '(', ')', ' ']).filter(|part| !part.is_empty()).collect();
+    parts.retain(|part| !part.contains("$Raw@"));
+    if text.contains("known type signatures") {
+        parts.sort_unstable();
+    }
+    parts
 }
 
 /// Code and text of an answer; `OK` and the warnings if it is no error.

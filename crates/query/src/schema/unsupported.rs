@@ -24,7 +24,7 @@ pub(super) fn answer(
             let keyspace = keyspace_of(&create.view, ctx)?;
             check_modifiable(keyspace, "CREATE", &format!("all tables in {keyspace}"))?;
             let base = &create.base.name;
-            if existing(schema, keyspace)?.tables.get(base.as_str()).is_none() {
+            if !existing(schema, keyspace)?.tables.contains_key(base.as_str()) {
                 return invalid(format!("Base table '{base}' doesn't exist"));
             }
             missing_feature("Materialized views are", "CREATE MATERIALIZED VIEW")
@@ -48,7 +48,7 @@ pub(super) fn answer(
             let keyspace = keyspace_of(&create.table, ctx)?;
             check_modifiable(keyspace, "CREATE", &format!("table {keyspace}.{}", create.table.name))?;
             let table = &create.table.name;
-            if existing(schema, keyspace)?.tables.get(table.as_str()).is_none() {
+            if !existing(schema, keyspace)?.tables.contains_key(table.as_str()) {
                 return invalid(format!("Table '{table}' doesn't exist"));
             }
             missing_feature("Triggers are", "CREATE TRIGGER")

@@ -255,7 +255,7 @@ impl Executor {
         };
         options.consistency.check_read()?;
         let page_size = match options.page_size {
-            Some(0) => return Err(QueryError::invalid("The page size cannot be 0")),
+            Some(0) => return Err(QueryError::Protocol("The page size cannot be 0".to_owned())),
             Some(size) => u32::try_from(size).ok(),
             None => None,
         };

@@ -8,8 +8,6 @@
 //!
 //! Never here: sockets, other nodes, clocks (`now_s` comes with the request).
 
-use std::cmp::Ordering;
-
 use cql::ast::Operator;
 use cql::bind::restrict;
 use cql::bind::select::{Filter, FilterKind, Partitions, SelectPlan};
@@ -166,6 +164,8 @@ struct BoundFilter<'p> {
     key: Option<bytes::Bytes>,
     /// One value, or those of IN.
     values: Vec<bytes::Bytes>,
+    /// Alternatives of several columns.
+    tuples: Vec<Vec<bytes::Bytes>>,
 }
 
 fn bind_filters<'p>(plan: &'p SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<BoundFilter<'p>>, QueryError> {
@@ -180,13 +180,11 @@ fn bind_filters<'p>(plan: &'p SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<B
                 Err(QueryError::Invalid(format!("Unsupported unset value for column {}", filter.name)))
             }
         };
+        let one = |operator, key, values| BoundFilter { filter, operator, key, values, tuples: Vec::new() };
         bound.push(match &filter.kind {
-            FilterKind::Compare(operator, expr) => {
-                BoundFilter { filter, operator: *operator, key: None, values: vec![value_of(expr)?] }
-            }
+            FilterKind::Compare(operator, expr) => one(*operator, None, vec![value_of(expr)?]),
             FilterKind::In(exprs) => {
-                let values = exprs.iter().map(value_of).collect::<Result<_, _>>()?;
-                BoundFilter { filter, operator: Operator::Eq, key: None, values }
+                one(Operator::Eq, None, exprs.iter().map(value_of).collect::<Result<_, _>>()?)
             }
             FilterKind::InMarker(index) => {
                 let Some(BoundValue::Value(list)) = ctx.values.get(*index) else {
@@ -199,14 +197,26 @@ fn bind_filters<'p>(plan: &'p SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<B
                 for value in &values {
                     cql::bind::term::validate(&filter.ty, value)?;
                 }
-                BoundFilter { filter, operator: Operator::Eq, key: None, values }
+                one(Operator::Eq, None, values)
             }
-            FilterKind::Element(key, operator, value) => BoundFilter {
-                filter,
-                operator: *operator,
-                key: Some(value_of(key)?),
-                values: vec![value_of(value)?],
-            },
+            FilterKind::Element(key, operator, value) => {
+                let part = |expr: &cql::bind::Expr, what: &str| match expr.evaluate(ctx)? {
+                    BoundValue::Value(bytes) => Ok(bytes),
+                    BoundValue::Null => Err(QueryError::Invalid(format!(
+                        "Unsupported null map {what} for column {}",
+                        filter.name
+                    ))),
+                    BoundValue::Unset => Err(QueryError::Invalid(format!(
+                        "Unsupported unset map {what} for column {}",
+                        filter.name
+                    ))),
+                };
+                one(*operator, Some(part(key, "key")?), vec![part(value, "value")?])
+            }
+            FilterKind::TupleIn(members, alternatives) => {
+                let names = vec![filter.name.as_str(); members.len()];
+                BoundFilter { tuples: alternatives.evaluate(&names, ctx)?, ..one(Operator::Eq, None, Vec::new()) }
+            }
         });
     }
     Ok(bound)
@@ -252,22 +262,21 @@ impl Run<'_> {
         source: &dyn RowSource,
         sink: &mut dyn RowSink,
     ) -> Result<(), QueryError> {
-        for key in keys {
+        // The keys are in the order of their values: the last page ended at one of them.
+        let resumed = paging.and_then(|paging| keys.iter().position(|key| key.key == paging.partition_key));
+        if paging.is_some() && resumed.is_none() {
+            return Err(QueryError::Protocol("Invalid value for the paging state".to_owned()));
+        }
+        for (index, key) in keys.iter().enumerate().skip(resumed.unwrap_or(0)) {
             let mut slices = self.slices.clone();
             let mut in_partition = self.per_partition;
             let mut is_resumed = false;
-            if let Some(paging) = paging {
-                match key.key.cmp_position(&paging.partition_key, key.token) {
-                    Ordering::Less => continue,
-                    Ordering::Equal => {
-                        slices = self.slices_after(&slices, paging);
-                        in_partition = u64::from(paging.remaining_in_partition);
-                        is_resumed = true;
-                        if in_partition == 0 || paging.is_partition_done(&slices) {
-                            continue;
-                        }
-                    }
-                    Ordering::Greater => {}
+            if let Some(paging) = paging.filter(|_| Some(index) == resumed) {
+                slices = self.slices_after(&slices, paging);
+                in_partition = u64::from(paging.remaining_in_partition);
+                is_resumed = true;
+                if in_partition == 0 || paging.is_partition_done(&slices) {
+                    continue;
                 }
             }
             let command = self.command(PartitionSelection::Key(key.clone()), slices);
@@ -542,6 +551,18 @@ impl Run<'_> {
 
     fn passes(&self, view: &RowView<'_>) -> Result<bool, QueryError> {
         for bound in &self.filters {
+            if let FilterKind::TupleIn(members, _) = &bound.filter.kind {
+                let is_equal = |wanted: &Vec<bytes::Bytes>| {
+                    members.iter().zip(wanted).all(|((access, ty), wanted)| {
+                        row::column_value(*access, ty, view)
+                            .is_some_and(|value| row::compare(ty, &value, Operator::Eq, wanted))
+                    })
+                };
+                if !bound.tuples.iter().any(is_equal) {
+                    return Ok(false);
+                }
+                continue;
+            }
             let value = row::column_value(bound.filter.access, &bound.filter.ty, view);
             let Some(value) = value else { return Ok(false) };
             if !row::test(&bound.filter.ty, &value, bound.operator, bound.key.as_ref(), &bound.values)? {
@@ -604,17 +625,6 @@ impl Run<'_> {
     }
 }
 
-/// Compares partition positions by token, then key.
-trait PositionOrder {
-    fn cmp_position(&self, other: &bytes::Bytes, token: Token) -> Ordering;
-}
-
-impl PositionOrder for bytes::Bytes {
-    fn cmp_position(&self, other: &bytes::Bytes, token: Token) -> Ordering {
-        token.cmp(&Token::of(other)).then_with(|| self.cmp(other))
-    }
-}
-
 fn token_position(
     expr: &cql::bind::Expr,
     place: Place,
@@ -644,3 +654,6 @@ fn source_failed(error: model::partition::SourceError) -> QueryError {
 pub fn row_is_live(row: &Row, now_s: u32) -> bool {
     is_live(row, now_s)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,10 @@
 use model::CqlType;
 use wire::BoundValue;
 
-/// The values of a line, separated by commas; one for each type.
+/// The values of a line, separated by commas. One that has no marker counts as an int.
 pub fn values(line: &str, types: &[&CqlType]) -> Result<Vec<BoundValue>, String> {
     let parts = split(line);
-    let missing = CqlType::Blob;
+    let missing = CqlType::Int;
     parts
         .iter()
         .enumerate()

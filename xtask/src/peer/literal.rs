@@ -28,8 +28,8 @@ fn present(ty: &CqlType, bytes: &[u8]) -> Option<String> {
         CqlType::Smallint => i16::from_be_bytes(bytes.try_into().ok()?).to_string(),
         CqlType::Int => int(bytes)?.to_string(),
         CqlType::Bigint | CqlType::Counter => long(bytes)?.to_string(),
-        CqlType::Float => format!("{:?}", f32::from_be_bytes(bytes.try_into().ok()?)),
-        CqlType::Double => format!("{:?}", f64::from_be_bytes(bytes.try_into().ok()?)),
+        CqlType::Float => float(format!("{:?}", f32::from_be_bytes(bytes.try_into().ok()?))),
+        CqlType::Double => float(format!("{:?}", f64::from_be_bytes(bytes.try_into().ok()?))),
         CqlType::Varint => BigInt::from_signed_bytes_be(bytes).to_string(),
         CqlType::Decimal => decimal(int(bytes.get(..4)?)?, &BigInt::from_signed_bytes_be(bytes.get(4..)?)),
         CqlType::Uuid | CqlType::Timeuuid => uuid(bytes)?,
@@ -79,6 +79,11 @@ fn int(bytes: &[u8]) -> Option<i32> {
 
 fn long(bytes: &[u8]) -> Option<i64> {
     Some(i64::from_be_bytes(bytes.try_into().ok()?))
+}
+
+/// The shortest digits that mean the same number; infinity as CQL spells it.
+fn float(text: String) -> String {
+    text.replace("inf", "Infinity")
 }
 
 /// Plain notation, whatever the scale, but for scales that would fill the line.

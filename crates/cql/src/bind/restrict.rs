@@ -6,6 +6,8 @@
 //!
 //! Read in order: [`Test`] (one restriction), [`KeyRestrictions`] (those of one statement).
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 use model::key::MAX_KEY_BYTES;
 use model::value::collection;
@@ -103,6 +105,24 @@ impl TupleExpr {
                 let bytes = key_value(value, &format!("({})", columns.join(",")))?;
                 split_tuple(&bytes, types, columns)
             }
+        }
+    }
+}
+
+impl TupleExpr {
+    /// Number of columns it speaks of.
+    pub fn count(&self) -> usize {
+        match self {
+            TupleExpr::Parts(parts) => parts.len(),
+            TupleExpr::Marker { types, .. } => types.len(),
+        }
+    }
+
+    /// True if it is a single null.
+    fn is_null(&self, ctx: &EvalContext<'_>) -> Result<bool, QueryError> {
+        match self {
+            TupleExpr::Parts(parts) if parts.len() == 1 => Ok(parts[0].evaluate(ctx)? == BoundValue::Null),
+            _ => Ok(false),
         }
     }
 }
@@ -258,13 +278,14 @@ pub fn comparison(operator: Operator, value: TupleExpr) -> Option<Test> {
     })
 }
 
-/// Merges a second restriction of the same columns into the first. `names`: the columns, for errors.
-pub fn merge(first: Test, second: Test, names: &str) -> Result<Test, QueryError> {
+/// Merges a second restriction into the first. `names`: the columns that both speak of, for errors; `bound_names`: the
+/// same for two bounds on one side.
+pub fn merge(first: Test, second: Test, names: &str, bound_names: &str) -> Result<Test, QueryError> {
     match (first, second) {
         (Test::Slice { lower, upper }, Test::Slice { lower: lower2, upper: upper2 }) => {
             let one = |a: Option<Side>, b: Option<Side>, what: &str| match (a, b) {
                 (Some(_), Some(_)) => Err(QueryError::Invalid(format!(
-                    "More than one restriction was found for the {what} bound on {names}"
+                    "More than one restriction was found for the {what} bound on {bound_names}"
                 ))),
                 (a, b) => Ok(a.or(b)),
             };
@@ -284,29 +305,29 @@ pub fn merge(first: Test, second: Test, names: &str) -> Result<Test, QueryError>
 pub struct KeyRestrictions(pub Vec<KeyTest>);
 
 impl KeyRestrictions {
-    /// Adds a test, merging it with the one of the same columns.
+    /// Adds a test, merging it with one of the same columns. `names`: its columns.
+    ///
+    /// Two ranges go together if they begin with the same column: `(a) > (1) AND (a, b) < (2, 3)`.
     pub fn add(&mut self, test: KeyTest, names: &[&str]) -> Result<(), QueryError> {
         for old in &mut self.0 {
-            if old.first == test.first && (old.count == test.count || old.is_multi == test.is_multi) {
-                let joined = names.join(", ");
-                if old.count != test.count {
-                    // (a) > (1) AND (a, b) < (2, 3): both are slices from one column on.
-                    if !matches!((&old.test, &test.test), (Test::Slice { .. }, Test::Slice { .. })) {
-                        return Err(overlap(&joined));
-                    }
-                    old.count = old.count.max(test.count);
-                }
-                let merged = merge(
-                    std::mem::replace(&mut old.test, Test::Slice { lower: None, upper: None }),
-                    test.test,
-                    &joined,
-                )?;
-                old.test = merged;
-                return Ok(());
+            if test.first >= old.end() || old.first >= test.end() {
+                continue;
             }
-            if test.first < old.end() && old.first < test.end() {
-                return Err(overlap(&names.join(", ")));
+            let both_ranges =
+                matches!((&old.test, &test.test), (Test::Slice { .. }, Test::Slice { .. }));
+            if both_ranges && old.first != test.first {
+                return Err(QueryError::Invalid(format!(
+                    "Column \"{}\" cannot be restricted by two inequalities not starting with the same column",
+                    names[0]
+                )));
             }
+            let shared = &names[old.first.saturating_sub(test.first)..names.len().min(old.end() - test.first)];
+            let nothing = Test::Slice { lower: None, upper: None };
+            let before = std::mem::replace(&mut old.test, nothing);
+            old.test = merge(before, test.test, &shared.join(", "), &shared.join(" ,"))?;
+            old.count = old.count.max(test.count);
+            old.is_multi |= test.is_multi;
+            return Ok(());
         }
         let at = self.0.partition_point(|old| old.first < test.first);
         self.0.insert(at, test);
@@ -361,7 +382,13 @@ impl KeyRestrictions {
             let names = &columns[test.first..test.end()];
             let alternatives = match &test.test {
                 Test::Eq(value) => {
-                    let values = value.evaluate(names, ctx)?;
+                    let values = value.evaluate(names, ctx).map_err(|error| match error {
+                        // Of several columns at once the server says it in other words.
+                        QueryError::Invalid(text) if test.count > 1 => {
+                            QueryError::Invalid(text.replace("null value in condition for", "null value for"))
+                        }
+                        other => other,
+                    })?;
                     prefixes.iter_mut().for_each(|prefix| prefix.extend(values.iter().cloned()));
                     end = test.end();
                     continue;
@@ -384,26 +411,24 @@ impl KeyRestrictions {
     }
 }
 
-fn overlap(names: &str) -> QueryError {
-    QueryError::Invalid(format!(
-        "Column \"{names}\" cannot be restricted by more than one relation of different columns"
-    ))
-}
-
-/// The partition keys that equalities and INs on all partition key columns name: sorted, each once.
+/// The partition keys that equalities and INs on all partition key columns name: each once, in the order of their
+/// values (not of their tokens).
 pub fn partition_keys(
     restrictions: &KeyRestrictions,
     table: &Table,
     ctx: &EvalContext<'_>,
 ) -> Result<Vec<PartitionKey>, QueryError> {
     let names: Vec<&str> = table.partition_key.iter().map(|column| &*column.name).collect();
-    let (prefixes, _) = restrictions.prefixes(&names, ctx)?;
-    let mut keys = prefixes.iter().map(|values| partition_key(values)).collect::<Result<Vec<_>, _>>()?;
-    if keys.len() > 1 {
-        keys.sort();
-        keys.dedup();
+    let (mut prefixes, _) = restrictions.prefixes(&names, ctx)?;
+    if prefixes.len() > 1 {
+        let order = |a: &Vec<Bytes>, b: &Vec<Bytes>| {
+            let columns = table.partition_key.iter().zip(a.iter().zip(b));
+            columns.map(|(column, (a, b))| column.ty.compare(a, b)).fold(Ordering::Equal, Ordering::then)
+        };
+        prefixes.sort_by(order);
+        prefixes.dedup();
     }
-    Ok(keys)
+    prefixes.iter().map(|values| partition_key(values)).collect()
 }
 
 /// The key of these components, checked.
@@ -456,7 +481,7 @@ pub fn slices(
     let prefix_len = restrictions.0[..used].last().map_or(0, KeyTest::end);
     let slice = restrictions.0.get(used).filter(|test| test.first == prefix_len);
     let mut found = Vec::with_capacity(prefixes.len());
-    let Some(KeyTest { first, count, test: Test::Slice { lower, upper }, .. }) = slice else {
+    let Some(KeyTest { first, count, test: Test::Slice { lower, upper }, is_multi }) = slice else {
         for prefix in prefixes {
             let values: Vec<Value> = prefix.into_iter().map(Some).collect();
             found.push(Slice {
@@ -467,12 +492,25 @@ pub fn slices(
         return Ok((normalise(found), used));
     };
     let columns = &names[*first..first + count];
+    let (mut lower, mut upper) = (lower, upper);
+    if !is_multi {
+        // Null stands before all values in the order of the rows, so a range from it on is the whole and one up to it
+        // is empty.
+        let before = |side: &Option<Side>| match side {
+            Some((value, _)) => value.is_null(ctx),
+            None => Ok(false),
+        };
+        let (from, to) = if types[*first].1 { (&mut upper, &mut lower) } else { (&mut lower, &mut upper) };
+        if before(to)? {
+            return Ok((Slices(Vec::new()), used + 1));
+        }
+        if before(from)? {
+            *from = &None;
+        }
+    }
     let side = |side: &Option<Side>| match side {
         Some((value, inclusive)) => {
-            let columns = &columns[..columns.len().min(match value {
-                TupleExpr::Parts(parts) => parts.len(),
-                TupleExpr::Marker { types, .. } => types.len(),
-            })];
+            let columns = &columns[..columns.len().min(value.count())];
             value.evaluate(columns, ctx).map(|values| Some((values, *inclusive)))
         }
         None => Ok(None),
@@ -484,73 +522,72 @@ pub fn slices(
     Ok((normalise(found), used + 1))
 }
 
+/// Values of one side of a range, and whether they are included.
+type Edge = Option<(Vec<Bytes>, bool)>;
+
 /// The slices of `prefix < lower .. upper`: several, where ascending and descending columns are compared together.
 fn range_slices(
     prefix: &[Bytes],
-    lower: &Option<(Vec<Bytes>, bool)>,
-    upper: &Option<(Vec<Bytes>, bool)>,
+    lower: &Edge,
+    upper: &Edge,
     first: usize,
     types: &[(CqlType, bool)],
 ) -> Vec<Slice> {
     let width = lower.as_ref().map_or(0, |l| l.0.len()).max(upper.as_ref().map_or(0, |u| u.0.len()));
     let directions = &types[first..first + width];
-    let uniform = directions.iter().all(|(_, reversed)| *reversed == directions[0].1);
-    if uniform {
-        let reversed = directions.first().is_some_and(|(_, reversed)| *reversed);
+    let reversed = directions.first().is_some_and(|(_, reversed)| *reversed);
+    if directions.iter().all(|(_, other)| *other == reversed) {
         let (from, to) = if reversed { (upper, lower) } else { (lower, upper) };
         return vec![slice_between(prefix, from, to, types)];
     }
-    // Mixed directions: (a, b) > (x, y) is a > x, or a = x and b > y. One slice for each column that decides.
-    let mut found = Vec::new();
+    let Slices(above) = one_sided(prefix, lower, true, first, types);
+    let Slices(below) = one_sided(prefix, upper, false, first, types);
+    above.iter().flat_map(|a| below.iter().map(|b| intersection(a, b))).collect()
+}
+
+/// The rows above (or below) some values: `(a, b) > (x, y)` is `a > x`, or `a = x` and `b > y`. One slice for each column
+/// that decides, and one for the values themselves.
+fn one_sided(
+    prefix: &[Bytes],
+    edge: &Edge,
+    is_lower: bool,
+    first: usize,
+    types: &[(CqlType, bool)],
+) -> Slices {
+    let Some((values, inclusive)) = edge else {
+        return Slices(vec![slice_between(prefix, &None, &None, types)]);
+    };
     let exact = |values: &[Bytes]| prefix.iter().chain(values).cloned().collect::<Vec<Bytes>>();
-    let lower_values = lower.as_ref().map(|l| l.0.as_slice()).unwrap_or_default();
-    let upper_values = upper.as_ref().map(|u| u.0.as_slice()).unwrap_or_default();
-    let shared = lower_values.iter().zip(upper_values).take_while(|(a, b)| a == b).count();
-    for (values, is_lower, inclusive) in [
-        (lower_values, true, lower.as_ref().is_some_and(|l| l.1)),
-        (upper_values, false, upper.as_ref().is_some_and(|u| u.1)),
-    ] {
-        let other = if is_lower { upper_values } else { lower_values };
-        for decided in shared..values.len() {
-            let last = decided + 1 == values.len();
-            let here = Some((vec![values[decided].clone()], last && inclusive));
-            let reversed = types[first + decided].1;
-            let both = decided == shared && decided < other.len();
-            if both && !is_lower {
-                continue;
-            }
-            let beyond = both.then(|| {
-                let other_last = decided + 1 == other.len();
-                let other_inclusive = upper.as_ref().is_some_and(|u| u.1);
-                (vec![other[decided].clone()], other_last && other_inclusive)
-            });
-            let (low, high) = if is_lower { (here, beyond) } else { (beyond, here) };
-            let (from, to) = if reversed { (high, low) } else { (low, high) };
-            found.push(slice_between(&exact(&values[..decided]), &from, &to, types));
-        }
-        if values.len() == shared
-            && inclusive
-            && !values.is_empty()
-            && (other.is_empty() || other.len() == shared)
-            && is_lower
-        {
-            found.push(slice_between(&exact(values), &None, &None, types));
-        }
+    let mut found = Vec::with_capacity(values.len() + 1);
+    for (decided, value) in values.iter().enumerate() {
+        let here = Some((vec![value.clone()], false));
+        let reversed = types[first + decided].1;
+        let (from, to) = if is_lower == reversed { (None, here) } else { (here, None) };
+        found.push(slice_between(&exact(&values[..decided]), &from, &to, types));
     }
-    found
+    if *inclusive {
+        found.push(slice_between(&exact(values), &None, &None, types));
+    }
+    normalise(found)
+}
+
+fn intersection(a: &Slice, b: &Slice) -> Slice {
+    let start = if a.start.order >= b.start.order { &a.start } else { &b.start };
+    let end = if a.end.order <= b.end.order { &a.end } else { &b.end };
+    Slice { start: start.clone(), end: end.clone() }
 }
 
 fn slice_between(
     prefix: &[Bytes],
-    from: &Option<(Vec<Bytes>, bool)>,
-    to: &Option<(Vec<Bytes>, bool)>,
+    from: &Edge,
+    to: &Edge,
     types: &[(CqlType, bool)],
 ) -> Slice {
-    let values = |side: &Option<(Vec<Bytes>, bool)>| -> Vec<Value> {
+    let values = |side: &Edge| -> Vec<Value> {
         let tail = side.as_ref().map(|(values, _)| values.as_slice()).unwrap_or_default();
         prefix.iter().chain(tail).cloned().map(Some).collect()
     };
-    let inclusive = |side: &Option<(Vec<Bytes>, bool)>| side.as_ref().is_none_or(|(_, inclusive)| *inclusive);
+    let inclusive = |side: &Edge| side.as_ref().is_none_or(|(_, inclusive)| *inclusive);
     let start = if inclusive(from) { BoundKind::InclusiveStart } else { BoundKind::ExclusiveStart };
     let end = if inclusive(to) { BoundKind::InclusiveEnd } else { BoundKind::ExclusiveEnd };
     Slice { start: Bound::new(start, values(from), types), end: Bound::new(end, values(to), types) }

@@ -11,7 +11,7 @@ use cql::bind::Expr;
 use cql::bind::modify::Modify;
 use model::{
     Bound, BoundKind, BoundValue, Clustering, Mutation, PartitionKey, PartitionSelection, QueryError,
-    ReadCommand, Slice, Slices, Table, Unfiltered,
+    ReadCommand, Row, Slice, Slices, Table, Unfiltered,
 };
 
 use super::{Answer, AnswerRows, Done, Executor, RequestOptions, check_writable};
@@ -180,9 +180,14 @@ impl Executor {
                 None => *modify,
             };
             let mut existing = |key: &PartitionKey, clustering: Option<&Clustering>| {
-                self.existing(&modify.table, key, clustering)
+                let mut found = self.existing(&modify.table, key, clustering)?;
+                if modify.table.is_counter {
+                    overlay(&mut found, &all, &modify.table, key, clustering);
+                }
+                Ok(found)
             };
-            all.extend(modify::mutations(modify, &ctx, &mut existing)?);
+            let made = modify::mutations(modify, &ctx, &mut existing)?;
+            all.extend(made);
         }
         Ok(all)
     }
@@ -296,6 +301,28 @@ impl Executor {
             }
         }
         Ok(found)
+    }
+}
+
+/// What is there after earlier statements of the batch: a counter that goes up twice goes up by both.
+fn overlay(
+    found: &mut Existing,
+    earlier: &[Mutation],
+    table: &Table,
+    key: &PartitionKey,
+    clustering: Option<&Clustering>,
+) {
+    let merged = |old: Option<Row>, new: &Row| match old {
+        Some(old) => Some(model::merge::merge_rows(table, old, new.clone())),
+        None => Some(new.clone()),
+    };
+    for mutation in earlier.iter().filter(|mutation| mutation.table.id == table.id && mutation.key == *key) {
+        if let Some(row) = &mutation.update.static_row {
+            found.static_row = merged(found.static_row.take(), row);
+        }
+        for row in mutation.update.rows.iter().filter(|row| Some(&row.clustering) == clustering) {
+            found.row = merged(found.row.take(), row);
+        }
     }
 }
 

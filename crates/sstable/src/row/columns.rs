@@ -36,13 +36,10 @@ pub(crate) struct StoredColumn {
 impl Layout {
     pub(crate) fn new(header: &SerializationHeader, table: &Table) -> Result<Layout, ReadError> {
         let clustering = header.clustering_types();
-        let stored = clustering.iter().map(|(ty, reversed)| (ty, *reversed));
-        if !stored.eq(table.clustering.iter().map(|column| (&column.ty, column.reversed)))
-            && clustering.len() != table.clustering.len()
-        {
+        if clustering.len() != table.clustering.len() {
             return Err(ReadError::UnknownColumn {
-                column: format!("{} clustering columns", clustering.len()),
-                reason: format!("table {}.{} has not", table.keyspace, table.name),
+                column: format!("number {} of the clustering key", clustering.len()),
+                reason: format!("is no column of {}.{}", table.keyspace, table.name),
             });
         }
         Ok(Layout {

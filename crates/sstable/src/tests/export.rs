@@ -55,19 +55,24 @@ fn row(table: &Table, k: i32, c: i32, d: &str) -> Row {
     }
     let cell = |value: Bytes| Cell { timestamp_us: T, ttl_s, local_deletion_s, value };
     let id = |name: &str| table.column(name).unwrap().id;
-    let path = |i: u128| Bytes::copy_from_slice(&(0x6f12_cfb0_e697_11f1_b662_233e_7d93_99c2_u128 + (i << 96)).to_be_bytes());
+    let path = |i: u128| {
+        Bytes::copy_from_slice(&(0x6f12_cfb0_e697_11f1_b662_233e_7d93_99c2_u128 + (i << 96)).to_be_bytes())
+    };
     let deletion = DeletionTime { timestamp_us: T - 1, local_deletion_s: S };
     row.columns = vec![
         (id("v"), ColumnData::Cell(cell(format!("v{k}-{c}").into()))),
         (id("n"), ColumnData::Cell(if k % 5 == 0 { Cell::tombstone(T, S) } else { cell(int(k)) })),
-        (id("m"), ColumnData::Complex {
-            deletion: DeletionTime::LIVE,
-            cells: vec![("a".into(), Cell::live(T, Bytes::copy_from_slice(&i64::from(k).to_be_bytes())))],
-        }),
-        (id("l"), ColumnData::Complex {
-            deletion,
-            cells: vec![(path(0), cell(int(k))), (path(1), cell(int(c)))],
-        }),
+        (
+            id("m"),
+            ColumnData::Complex {
+                deletion: DeletionTime::LIVE,
+                cells: vec![("a".into(), Cell::live(T, Bytes::copy_from_slice(&i64::from(k).to_be_bytes())))],
+            },
+        ),
+        (
+            id("l"),
+            ColumnData::Complex { deletion, cells: vec![(path(0), cell(int(k))), (path(1), cell(int(c)))] },
+        ),
     ];
     row.columns.sort_by_key(|(id, _)| *id);
     row
@@ -123,7 +128,8 @@ fn partitions(table: &Table) -> Vec<Partition> {
 #[test]
 #[ignore = "writes files for a real Cassandra"]
 fn export() {
-    let directory = PathBuf::from(std::env::var_os("SSTABLE_EXPORT").expect("SSTABLE_EXPORT names a directory"));
+    let directory =
+        PathBuf::from(std::env::var_os("SSTABLE_EXPORT").expect("SSTABLE_EXPORT names a directory"));
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     disk.create_dir_all(&directory).unwrap();
     let table = table();

@@ -1,5 +1,6 @@
 //! Tests of whole SSTables: Cassandra's own files, random ones, damaged ones.
 
+mod columns;
 mod damage;
 mod expected;
 mod export;

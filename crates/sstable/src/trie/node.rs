@@ -172,7 +172,7 @@ fn packed(bytes: &[u8], bits: u8, place: usize) -> u64 {
     if bits == 12 {
         let at = place / 2 * 3 + place % 2;
         let pair = u64::from(bytes[at]) << 8 | u64::from(bytes[at + 1]);
-        return if place % 2 == 0 { pair >> 4 } else { pair & 0xfff };
+        return if place.is_multiple_of(2) { pair >> 4 } else { pair & 0xfff };
     }
     let width = usize::from(bits) / 8;
     bytes[place * width..(place + 1) * width].iter().fold(0, |value, &byte| value << 8 | u64::from(byte))

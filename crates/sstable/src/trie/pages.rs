@@ -28,8 +28,16 @@ enum Source {
 
 impl Pages {
     pub(crate) fn open(component: Component, file: Arc<dyn DiskFile>) -> Result<Pages, ReadError> {
+        Pages::open_up_to(WHOLE_BYTES_MAX, component, file)
+    }
+
+    fn open_up_to(
+        whole_bytes_max: u64,
+        component: Component,
+        file: Arc<dyn DiskFile>,
+    ) -> Result<Pages, ReadError> {
         let bytes = file.bytes().map_err(|source| ReadError::io(component, 0, source))?;
-        let source = if bytes <= WHOLE_BYTES_MAX {
+        let source = if bytes <= whole_bytes_max {
             let mut whole = vec![0; bytes as usize];
             file.read_exact_at(&mut whole, 0).map_err(|source| ReadError::io(component, 0, source))?;
             Source::Whole(whole.into())
@@ -95,5 +103,33 @@ impl Pages {
 
     pub(crate) fn corrupt(&self, position: u64, found: &str) -> ReadError {
         ReadError::corrupt(self.component, position, found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use runtime::sim::SimDisk;
+    use runtime::{Disk, OpenMode};
+
+    use super::*;
+
+    #[test]
+    fn a_file_read_by_pages_has_the_bytes_of_one_held_whole() {
+        let disk = SimDisk::new(1);
+        let file = disk.open(Path::new("/f"), OpenMode::Create).unwrap();
+        // More pages than places for them.
+        let bytes: Vec<u8> = (0..(SLOTS + 3) * PAGE_BYTES + 100).map(|i| (i / 7 % 251) as u8).collect();
+        file.write_all_at(&bytes, 0).unwrap();
+        let paged = Pages::open_up_to(0, Component::Partitions, file.clone()).unwrap();
+        let whole = Pages::open_up_to(u64::MAX, Component::Partitions, file).unwrap();
+        let last = bytes.len() as u64 - 1;
+        for at in [0, 4095, 4096, 70_000, (SLOTS * PAGE_BYTES) as u64, last, 5, last + 1] {
+            let rest = |pages: &Pages| pages.rest_of_page(at).ok();
+            assert_eq!(rest(&paged), rest(&whole), "{at}");
+            assert_eq!(paged.range(at, 10_000).unwrap(), whole.range(at, 10_000).unwrap(), "{at}");
+        }
+        assert!(paged.rest_of_page(last + 1).is_err());
     }
 }

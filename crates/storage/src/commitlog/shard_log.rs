@@ -114,12 +114,7 @@ struct Chunk {
 
 impl Appender {
     /// Appends a record of mutations whose body is ready; first the dictionaries that its segment lacks.
-    pub(crate) fn append(
-        &mut self,
-        dictionaries: &[(u64, &Table)],
-        body: &[u8],
-        body_crc: u32,
-    ) -> Appended {
+    pub(crate) fn append(&mut self, dictionaries: &[(u64, &Table)], body: &[u8], body_crc: u32) -> Appended {
         let mut needed = Vec::new();
         for (number, table) in dictionaries {
             if !self.active.as_ref().is_some_and(|active| active.dictionaries.contains(number)) {
@@ -344,7 +339,8 @@ impl ShardLog {
             return;
         }
         let mut waiting = self.waiting.lock();
-        if waiting.syncing && end > waiting.taken {
+        let comes_too_late = waiting.syncing && end > waiting.taken;
+        if comes_too_late && waiting.next.is_empty() {
             waiting.next.push(Waker::noop().clone());
         }
         self.start(waiting);
@@ -415,7 +411,8 @@ impl ShardLog {
         };
         if self.synced.load(Ordering::Acquire) < end {
             let synced = files.iter().try_for_each(|file| file.sync_data());
-            let named = if has_new_names { self.shared.runtime.disk().sync_dir(&self.shared.dir) } else { Ok(()) };
+            let named =
+                if has_new_names { self.shared.runtime.disk().sync_dir(&self.shared.dir) } else { Ok(()) };
             synced.and(named).map_err(|error| self.fail(&error))?;
             self.shared.syncs_count.fetch_add(1, Ordering::Relaxed);
             self.synced.fetch_max(end, Ordering::AcqRel);

@@ -153,8 +153,7 @@ impl Partition {
         match self.rows {
             Rows::None => {}
             Rows::One(row) => {
-                let order = row_order(&row);
-                if slices.0.iter().any(|slice| *slice.start.order < *order && *order < *slice.end.order) {
+                if slices.0.iter().any(|slice| slice.contains(row_order(&row))) {
                     rows.parts.push(Part::One(Some(row)));
                 }
             }
@@ -258,4 +257,3 @@ fn bound_bytes(bound: &Bound) -> usize {
     let values: usize = bound.values.iter().flatten().map(|value| value.len() + size_of::<Bytes>()).sum();
     values + bound.order.len() + 2 * ALLOCATION_BYTES
 }
-

@@ -46,6 +46,8 @@ pub enum FilterKind {
     InMarker(usize),
     /// `c[key] op value`
     Element(Expr, Operator, Expr),
+    /// `(a, b) IN ..`: this and the following columns of the key, all equal to those of one alternative.
+    TupleIn(Vec<(Access, CqlType)>, InExpr),
 }
 
 /// A bound WHERE clause, before it is known what ALLOW FILTERING permits.
@@ -156,7 +158,7 @@ pub fn bind_where(
             Relation::Token { columns, operator, value } => {
                 let test = bind_token(columns, *operator, value, table, scope, markers)?;
                 token = Some(match token {
-                    Some(first) => restrict::merge(first, test, &columns.join(", "))?,
+                    Some(first) => restrict::merge(first, test, &columns.join(", "), &columns.join(", "))?,
                     None => test,
                 });
             }
@@ -258,29 +260,28 @@ fn filters_of(
             kind,
         }
     };
-    let too_complex = || {
-        QueryError::invalid(
-            "This multi-column relation cannot be used for filtering; restrict the columns one by one",
-        )
+    let tuple = |alternatives: InExpr| {
+        let members = (test.first..test.end()).map(|index| (access(index), columns[index].ty.clone()));
+        Ok(vec![filter(0, FilterKind::TupleIn(members.collect(), alternatives))])
     };
     let single = |value: TupleExpr| match value {
         TupleExpr::Parts(mut parts) if parts.len() == 1 => Ok(parts.remove(0)),
-        _ => Err(too_complex()),
+        _ => Err(QueryError::invalid("Multi-column slice restrictions cannot be used for filtering.")),
     };
     match test.test.clone() {
         Test::Eq(TupleExpr::Parts(parts)) => {
             let parts = parts.into_iter().enumerate();
             Ok(parts.map(|(offset, part)| filter(offset, FilterKind::Compare(Operator::Eq, part))).collect())
         }
-        Test::Eq(TupleExpr::Marker { .. }) => Err(too_complex()),
+        Test::Eq(marker @ TupleExpr::Marker { .. }) => tuple(InExpr::List(vec![marker])),
         Test::In(InExpr::Marker { index, types }) if types.len() == 1 => {
             Ok(vec![filter(0, FilterKind::InMarker(index))])
         }
-        Test::In(InExpr::Marker { .. }) => Err(too_complex()),
-        Test::In(InExpr::List(values)) => {
+        Test::In(InExpr::List(values)) if test.count == 1 => {
             let values = values.into_iter().map(single).collect::<Result<Vec<_>, _>>()?;
             Ok(vec![filter(0, FilterKind::In(values))])
         }
+        Test::In(alternatives) => tuple(alternatives),
         Test::Slice { lower, upper } => {
             let mut filters = Vec::new();
             if let Some((value, inclusive)) = lower {
@@ -350,9 +351,7 @@ fn bind_relation(
                 return Err(QueryError::Invalid(format!("Column {name} cannot be used as a map")));
             };
             if *operator != Operator::Eq {
-                return Err(QueryError::Invalid(format!(
-                    "Map-entry predicates on column {name} support equality only (got {operator})"
-                )));
+                return Err(QueryError::invalid("Only EQ relations are supported on map entries"));
             }
             let key = Expr::bind(
                 key,
@@ -465,8 +464,9 @@ fn check_duplicate(filters: &[Filter], new: &Filter) -> Result<(), QueryError> {
                     new.name
                 )));
             }
-            (FilterKind::In(_) | FilterKind::InMarker(_), _)
-            | (_, FilterKind::In(_) | FilterKind::InMarker(_)) => {
+            (FilterKind::In(_) | FilterKind::InMarker(_), other) | (other, FilterKind::In(_) | FilterKind::InMarker(_))
+                if !matches!(other, Compare(Operator::Eq, _)) =>
+            {
                 return Err(QueryError::Invalid(format!(
                     "{} cannot be restricted by more than one relation if it includes a IN",
                     new.name

@@ -24,6 +24,9 @@ use super::segment::{Position, Segment, segment_id};
 use crate::options::SyncMode;
 use crate::{EngineOptions, WriteError};
 
+/// A chunk's memory is kept for the next unless it has grown beyond this.
+const SPARE_BYTES_MAX: usize = 1 << 20;
+
 #[cfg(test)]
 thread_local! {
     /// A planted bug: acknowledges at once. The simulation is one thread.
@@ -73,6 +76,8 @@ pub(crate) struct Appender {
     active: Option<Active>,
     /// Bytes to be written, oldest first.
     queue: VecDeque<Chunk>,
+    /// The memory of a chunk that was written, for the next one.
+    spare: Vec<u8>,
     /// Bytes appended since the start.
     end: u64,
     /// Place after the last record.
@@ -175,7 +180,8 @@ impl Appender {
         let extends_last = self.queue.back().is_some_and(|last| last.segment.id == active.segment.id);
         if !extends_last {
             let segment = active.segment.clone();
-            self.queue.push_back(Chunk { segment, offset: active.offset, bytes: Vec::new(), closes: false });
+            let bytes = std::mem::take(&mut self.spare);
+            self.queue.push_back(Chunk { segment, offset: active.offset, bytes, closes: false });
         }
         let last = self.queue.back_mut().expect("a chunk was pushed");
         write_record(&mut last.bytes, at, self.synced, body, body_crc);
@@ -265,6 +271,7 @@ impl ShardLog {
             shard,
             active: None,
             queue: VecDeque::new(),
+            spare: Vec::new(),
             end: 0,
             position: Position::NONE,
             synced: Position::NONE,
@@ -428,8 +435,13 @@ impl ShardLog {
             let mut appender = self.appender.lock();
             (std::mem::take(&mut appender.queue), appender.end, appender.position)
         };
+        let mut spare = Vec::new();
         for chunk in queue {
-            files.write_chunk(&self.shared, chunk).map_err(|error| self.fail(&error))?;
+            spare = files.write_chunk(&self.shared, chunk).map_err(|error| self.fail(&error))?;
+        }
+        if spare.capacity() <= SPARE_BYTES_MAX {
+            spare.clear();
+            self.appender.lock().spare = spare;
         }
         files.written = end;
         files.written_position = Some(position);
@@ -475,7 +487,8 @@ impl ShardLog {
 }
 
 impl Files {
-    fn write_chunk(&mut self, shared: &LogShared, chunk: Chunk) -> io::Result<()> {
+    /// Gives back the chunk's memory.
+    fn write_chunk(&mut self, shared: &LogShared, chunk: Chunk) -> io::Result<Vec<u8>> {
         if self.open.as_ref().is_none_or(|(id, _)| *id != chunk.segment.id) {
             self.unsynced.extend(self.open.take().map(|(_, file)| file));
             let file = shared.runtime.disk().open(&chunk.segment.path, OpenMode::CreateNew)?;
@@ -487,6 +500,6 @@ impl Files {
         if chunk.closes {
             chunk.segment.complete.store(true, Ordering::Release);
         }
-        Ok(())
+        Ok(chunk.bytes)
     }
 }

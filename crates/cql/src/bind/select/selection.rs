@@ -117,8 +117,7 @@ impl Selection {
         }
         for item in &select.selectors {
             let bound = binder.bind(&item.selectable)?;
-            let is_bracketed =
-                matches!(&item.selectable, Selectable::Parentheses(parts) if parts.len() == 1);
+            let is_bracketed = matches!(&item.selectable, Selectable::Parentheses(parts) if parts.len() == 1);
             let Bound::Typed { selector, ty, name } = bound else {
                 return Err(untyped(&bound.name()));
             };
@@ -331,7 +330,8 @@ impl Binder<'_, '_> {
             }
             (Selectable::MapOrUserType(entries), CqlType::Udt { definition, .. }) => {
                 for (field, field_type) in &definition.fields {
-                    let is_it = |key: &Selectable| matches!(key, Selectable::Column(name) if **name == **field);
+                    let is_it =
+                        |key: &Selectable| matches!(key, Selectable::Column(name) if **name == **field);
                     parts.push(match entries.iter().find(|(key, _)| is_it(key)) {
                         Some((_, value)) => self.of_type(value, field_type, shown)?,
                         None => Selector::Value(Expr::Null),

@@ -91,6 +91,9 @@ fn floor(source: &CqlType, result: &CqlType, values: &[Value]) -> Result<Value, 
             shown()
         )));
     }
+    if start > time {
+        return Err(QueryError::invalid("The floor function starting time is greater than the provided time"));
+    }
     let floor = parsed.floor(time, start);
     Ok(Some(
         if *result == CqlType::Date { temporal::date_of(floor) } else { floor.to_be_bytes().to_vec() }.into(),

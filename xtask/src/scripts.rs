@@ -35,7 +35,8 @@ pub fn command(arguments: &mut Arguments) -> Result<bool, String> {
 /// Runs the scripts whose name contains `filter`; with `update`, writes the answers into them.
 pub fn run(host: &str, port: u16, filter: Option<&str>, update: bool) -> Result<bool, String> {
     let files = script::files(Path::new(FOLDER)).map_err(|error| format!("{FOLDER}: {error}"))?;
-    let chosen: Vec<&PathBuf> = files.iter().filter(|path| stem(path).contains(filter.unwrap_or(""))).collect();
+    let chosen: Vec<&PathBuf> =
+        files.iter().filter(|path| stem(path).contains(filter.unwrap_or(""))).collect();
     let (mut steps, mut differences) = (0, 0);
     for path in &chosen {
         let outcome = run_one(host, port, path).map_err(|problem| format!("{}: {problem}", stem(path)))?;
@@ -96,14 +97,19 @@ impl Session {
                 let page_size = step.argument(0).parse().map_err(|_| "page wants a number of rows")?;
                 let text = statements::split(step.input).join(";");
                 let params = QueryParams { page_size: Some(page_size), ..params(step)? };
-                self.pages(&mut output, params, |params| RequestBody::Query { text: (&*text).into(), params })?;
+                self.pages(&mut output, params, |params| RequestBody::Query {
+                    text: (&*text).into(),
+                    params,
+                })?;
             }
             "prepare" => {
                 let text = statements::split(step.input).join(";");
-                let decoded = self.client.ask(RequestBody::Prepare { text: (&*text).into(), keyspace: None })?;
+                let decoded =
+                    self.client.ask(RequestBody::Prepare { text: (&*text).into(), keyspace: None })?;
                 show(&decoded, true, &mut output);
                 if let Response::Prepared(prepared) = decoded.response {
-                    self.prepared.insert(step.argument(0).to_owned(), (*prepared, decoded.result_metadata_id));
+                    self.prepared
+                        .insert(step.argument(0).to_owned(), (*prepared, decoded.result_metadata_id));
                 }
             }
             "execute" => self.execute(step, &mut output)?,
@@ -192,12 +198,16 @@ fn rows_text(rows: &Rows, with_types: bool) -> String {
     let columns = rows.metadata.columns();
     let names: Vec<String> = columns
         .iter()
-        .map(|column| if with_types { column_text(&column.name, &column.ty) } else { column.name.to_string() })
+        .map(
+            |column| if with_types { column_text(&column.name, &column.ty) } else { column.name.to_string() },
+        )
         .collect();
     let values: Vec<Vec<String>> = rows
         .rows
         .iter()
-        .map(|row| columns.iter().zip(row).map(|(column, value)| literal(&column.ty, value.as_deref())).collect())
+        .map(|row| {
+            columns.iter().zip(row).map(|(column, value)| literal(&column.ty, value.as_deref())).collect()
+        })
         .collect();
     table::render(&names, &values)
 }

@@ -15,6 +15,13 @@ pub struct Slice {
     pub end: Bound,
 }
 
+impl Slice {
+    /// True if a row whose clustering has these order bytes is in it.
+    pub fn contains(&self, order: &[u8]) -> bool {
+        *self.start.order < *order && *order < *self.end.order
+    }
+}
+
 /// Slices of a partition: in clustering order, not overlapping. Empty: no rows (the static row only).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slices(pub Vec<Slice>);

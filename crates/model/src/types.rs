@@ -142,14 +142,14 @@ impl CqlType {
         matches!(self, CqlType::List { .. } | CqlType::Set { .. } | CqlType::Map { .. })
     }
 
-    /// The same type as one cell: frozen here and in all that it contains.
+    /// The same type as one cell: frozen here and in all that it contains. A vector stays as it was declared,
+    /// its elements too (as in Cassandra: it shows in their names only).
     pub fn freeze(&self) -> CqlType {
         match self {
             CqlType::List { element, .. } => CqlType::list(element.freeze(), true),
             CqlType::Set { element, .. } => CqlType::set(element.freeze(), true),
             CqlType::Map { key, value, .. } => CqlType::map(key.freeze(), value.freeze(), true),
             CqlType::Tuple(fields) => CqlType::Tuple(fields.iter().map(CqlType::freeze).collect()),
-            CqlType::Vector { element, dimension } => CqlType::vector(element.freeze(), *dimension),
             CqlType::Udt { definition, .. } => {
                 let fields = definition.fields.iter().map(|(name, ty)| (name.clone(), ty.freeze())).collect();
                 let definition = UserType { fields, ..UserType::clone(definition) };

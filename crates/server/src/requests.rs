@@ -116,13 +116,7 @@ impl Requests {
                     Response::Void.encode(&ctx.reply, &Extras::default(), out);
                     Ok(Handled::Written)
                 }
-                Some(commit) => {
-                    let synced = commit.synced();
-                    Ok(Handled::Pending(Box::pin(async move {
-                        synced.await.map_err(|error| coordinator::write_failed(error, &[]))?;
-                        Ok(Reply::void())
-                    })))
-                }
+                Some(commit) => Ok(Handled::Committing(commit.synced())),
                 None => Ok(self.run(session, statement, options)),
             },
             _ => Ok(self.run(session, statement, options)),

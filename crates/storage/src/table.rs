@@ -99,9 +99,9 @@ impl TableState {
         if let Some(number) = known(&versions) {
             return number;
         }
-        let same = versions.iter().find(|(version, _)| {
-            version.statics == table.statics && version.regulars == table.regulars
-        });
+        let same = versions
+            .iter()
+            .find(|(version, _)| version.statics == table.statics && version.regulars == table.regulars);
         let number = match same {
             Some((_, number)) => *number,
             None => next_number.fetch_add(1, Ordering::Relaxed),

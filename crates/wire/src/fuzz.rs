@@ -7,11 +7,13 @@ use crate::request::Request;
 use crate::response::Decoded;
 use crate::version::Version;
 
+const ENVELOPE_BYTES_MAX: usize = 1 << 16;
+
 /// Reads `data` as a client's and as a server's bytes, before and after every kind of STARTUP. The first
-/// byte chooses how it is cut into reads. Panics only on a defect of ours.
+/// byte chooses how it is cut into reads. Panics only on a defect of ours, more memory than the cap included.
 pub fn fuzz_decode(data: &[u8]) {
     let Some((&cut, data)) = data.split_first() else { return };
-    let limits = Limits { envelope_bytes_max: 1 << 16 };
+    let limits = Limits { envelope_bytes_max: ENVELOPE_BYTES_MAX };
     let startups = [
         None,
         Some((Version::V3, None)),
@@ -39,10 +41,18 @@ fn decode_all(decoder: &mut FrameDecoder, data: &[u8], cut: usize) {
         loop {
             match decoder.next(&mut input) {
                 Ok(Some(envelope)) => {
+                    assert!(envelope.body.len() <= ENVELOPE_BYTES_MAX, "a body of {}", envelope.body.len());
                     let _ = Request::decode(envelope.clone());
                     let _ = Decoded::decode(envelope);
                 }
-                Ok(None) => break,
+                Ok(None) => {
+                    assert!(
+                        decoder.held_bytes() <= ENVELOPE_BYTES_MAX,
+                        "{} bytes held",
+                        decoder.held_bytes()
+                    );
+                    break;
+                }
                 Err(FrameError::Refused(_)) => {}
                 Err(FrameError::Broken(_) | FrameError::Unanswerable(_)) => return,
             }

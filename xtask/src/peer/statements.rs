@@ -47,8 +47,7 @@ mod tests {
     #[test]
     fn semicolons_inside_do_not_end_a_statement() {
         let text = "SELECT 'a;''b' FROM t; -- no; end\nBEGIN BATCH\nINSERT 1; INSERT 2;\nAPPLY BATCH;\nSELECT $$;$$;";
-        let want =
-            ["SELECT 'a;''b' FROM t", "BEGIN BATCH\nINSERT 1; INSERT 2;\nAPPLY BATCH", "SELECT $$;$$"];
+        let want = ["SELECT 'a;''b' FROM t", "BEGIN BATCH\nINSERT 1; INSERT 2;\nAPPLY BATCH", "SELECT $$;$$"];
         assert_eq!(split(text), want);
     }
 }

@@ -31,7 +31,8 @@ fn three_columns() -> Table {
 
 /// The text without the options between the first and the last.
 fn without_options(text: &str) -> String {
-    let is_shown = |line: &&str| !line.starts_with("    AND ") || line.contains("ORDER BY") || line.ends_with(';');
+    let is_shown =
+        |line: &&str| !line.starts_with("    AND ") || line.contains("ORDER BY") || line.ends_with(';');
     text.lines().filter(is_shown).collect::<Vec<_>>().join("\n")
 }
 
@@ -54,7 +55,9 @@ fn a_table_with_internals_shows_its_id_and_what_was_dropped() {
          DROP d USING TIMESTAMP 7000;"
     );
     let plain = without_options(&table(&described, false));
-    let want = format!("CREATE TABLE demo.t (\n{COLUMNS} WITH CLUSTERING ORDER BY (b ASC)\n    AND speculative_retry = '99p';");
+    let want = format!(
+        "CREATE TABLE demo.t (\n{COLUMNS} WITH CLUSTERING ORDER BY (b ASC)\n    AND speculative_retry = '99p';"
+    );
     assert_eq!(plain, want);
 }
 

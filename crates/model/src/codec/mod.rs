@@ -23,6 +23,9 @@ pub use decode::{Malformed, decode_row, decode_update};
 mod encode;
 pub use encode::{encode_row, encode_update};
 
+mod supersede;
+pub use supersede::supersedes;
+
 use bytes::Bytes;
 
 /// The order bytes of an encoded row, without reading the rest of it.

@@ -36,3 +36,24 @@ fn short_or_wild_bytes_are_an_error_not_a_panic() {
         }
     }
 }
+
+#[test]
+fn a_row_that_supersedes_another_is_what_merging_gives() {
+    let table = random::table();
+    let mut count = 0;
+    for seed in 0..20_000 {
+        let mut prng = Prng::from_seed(seed);
+        let old = random::update(&mut prng, Shape::Everything);
+        let mut new = random::update(&mut prng, Shape::Everything);
+        for (old, new) in old.rows.into_iter().zip(&mut new.rows) {
+            new.clustering = old.clustering.clone();
+            let mut bytes = Vec::new();
+            encode_row(&old, &mut bytes);
+            if supersedes(new, &bytes) {
+                count += 1;
+                assert_eq!(crate::merge::merge_rows(&table, old, new.clone()), *new, "seed {seed}");
+            }
+        }
+    }
+    assert!(count > 100, "only {count} rows of the test superseded another");
+}

@@ -41,7 +41,7 @@ fn merging_takes_the_later_shard_of_each_node() {
 fn no_context_is_an_answer_not_a_panic() {
     let good = serialise(&[shard(1, ShardKind::Global, 5, 50)]);
     for cut in 0..good.len() {
-        assert_eq!(parse(&good[..cut]).is_some(), false, "{cut}");
+        assert!(parse(&good[..cut]).is_none(), "{cut}");
     }
     let mut wild = good.to_vec();
     wild[3] = 7; // an element for a shard that is not there

@@ -266,11 +266,10 @@ pub fn update_stream(
 
 fn slice_rows(rows: Vec<Row>, slices: &Slices) -> Vec<Row> {
     let mut slices = slices.0.iter().peekable();
-    let inside = |row: &Row| {
+    let mut inside = |row: &Row| {
         let order = &row.clustering.order;
         while slices.next_if(|slice| slice.end.order <= *order).is_some() {}
-        slices.peek().is_some_and(|slice| slice.start.order < *order)
+        slices.peek().is_some_and(|slice| slice.contains(order))
     };
-    let mut inside = inside;
     rows.into_iter().filter(|row| inside(row)).collect()
 }

@@ -180,6 +180,17 @@ fn overlapping_tombstones_hold_the_latest_at_every_place() {
 }
 
 #[test]
+fn the_row_of_a_table_without_clustering_is_in_every_slice() {
+    let mut row = crate::Row::empty(crate::Clustering::EMPTY);
+    row.liveness.timestamp_us = 1;
+    let update = PartitionUpdate { rows: vec![row], ..PartitionUpdate::default() };
+    for reversed in [false, true] {
+        assert_eq!(merged(&[update.clone(), update.clone()], &Slices::all(), reversed).1.len(), 1);
+        assert_eq!(merged(std::slice::from_ref(&update), &Slices(Vec::new()), reversed).1.len(), 0);
+    }
+}
+
+#[test]
 fn ties_of_cells() {
     let value = |text: &'static str| bytes::Bytes::from_static(text.as_bytes());
     // Each beats all before it.

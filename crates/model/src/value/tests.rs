@@ -2,6 +2,9 @@
 //!
 //! A line is an operation, a type's class name, arguments, `=`, and what Cassandra 5.0.9 answered; `! ` is an error.
 
+mod comparable;
+mod laws;
+
 use super::number::{hex, unhex};
 use crate::CqlType;
 
@@ -65,7 +68,7 @@ fn without_java_class(answer: &str) -> String {
 
 #[track_caller]
 fn check(table: &str) {
-    let unescape = |field: &str| field.replace("\\n", "\n").replace("\\t", "\t");
+    let unescape = |field: &str| field.replace('␤', "\n").replace('␉', "\t");
     let mut differences = Vec::new();
     for line in table.lines().filter(|line| !line.starts_with('#')) {
         let fields: Vec<String> = line.split('\t').map(unescape).collect();
@@ -84,4 +87,19 @@ fn check(table: &str) {
 #[test]
 fn bytes_are_judged_ordered_and_types_named_as_cassandra_does() {
     check(include_str!("../../testdata/cassandra-5.0/values.tsv"));
+}
+
+#[test]
+fn values_are_shown_and_read_as_cassandra_does() {
+    check(include_str!("../../testdata/cassandra-5.0/values-text.tsv"));
+}
+
+#[test]
+fn the_elements_of_a_vector_are_named_as_declared() {
+    let vector = CqlType::vector(CqlType::list(CqlType::Int, false), 2);
+    assert_eq!(vector.cql_name(), "vector<list<int>, 2>");
+    let class = vector.class_name().replace("org.apache.cassandra.db.marshal.", "");
+    assert_eq!(class, "VectorType(ListType(Int32Type) , 2)");
+    let frozen = CqlType::map(CqlType::Int, vector, false).freeze();
+    assert_eq!(frozen.cql_name(), "frozen<map<int, vector<list<int>, 2>>>");
 }

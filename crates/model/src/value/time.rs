@@ -222,8 +222,7 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 
 fn time_of(text: &str) -> Option<i64> {
     let mut parts = text.splitn(3, ':');
-    let below =
-        |limit: i64, text: Option<&str>| text?.parse().ok().filter(|part| (0..limit).contains(part));
+    let below = |limit: i64, text: Option<&str>| text?.parse().ok().filter(|part| (0..limit).contains(part));
     let hour = below(24, parts.next())?;
     let minute = below(60, parts.next())?;
     let seconds = parts.next()?;

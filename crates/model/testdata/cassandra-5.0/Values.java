@@ -29,7 +29,7 @@ public class Values {
   public static void main(String[] a) throws Exception {
     DatabaseDescriptor.clientInitialization();
     BufferedReader r=new BufferedReader(new InputStreamReader(System.in,StandardCharsets.UTF_8)); PrintStream o=new PrintStream(new FileOutputStream(FileDescriptor.out),false,"UTF-8"); String l;
-    while((l=r.readLine())!=null){ if(l.isEmpty()) continue; String[] f=l.split("\t",-1); for(int i=0;i<f.length;i++) f[i]=f[i].replace("\\n","\n").replace("\\t","\t"); o.println(run(f).replace("\n","\\n")); }
+    while((l=r.readLine())!=null){ if(l.isEmpty()) continue; String[] f=l.split("\t",-1); for(int i=0;i<f.length;i++) f[i]=f[i].replace("␤","\n").replace("␉","\t"); o.println(run(f).replace("\n","␤").replace("\t","␉")); }
     o.flush(); System.exit(0);
   }
 }

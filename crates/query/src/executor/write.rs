@@ -11,7 +11,7 @@ use cql::bind::Expr;
 use cql::bind::modify::Modify;
 use model::{
     Bound, BoundKind, BoundValue, Clustering, Mutation, PartitionKey, PartitionSelection, QueryError,
-    ReadCommand, Slice, Slices, Table, Unfiltered,
+    ReadCommand, Row, Slice, Slices, Table, Unfiltered,
 };
 
 use super::{Answer, AnswerRows, Done, Executor, RequestOptions, check_writable};
@@ -85,7 +85,7 @@ impl Executor {
 
     /// Runs a batch. Parts without values of their own share the request's.
     pub(super) async fn run_batch(
-        &self,
+        self: &Arc<Self>,
         kind: BatchKind,
         timestamp: Option<&Expr>,
         parts: Vec<BatchPart<'_>>,
@@ -114,7 +114,7 @@ impl Executor {
     }
 
     async fn run_plain_batch(
-        &self,
+        self: &Arc<Self>,
         kind: BatchKind,
         parts: &[BatchPart<'_>],
         options: &RequestOptions,
@@ -130,6 +130,10 @@ impl Executor {
         let mutations = self.mutations_of(parts, &options)?;
         let mutations = join(mutations);
         let warnings = check_size(kind, &mutations)?;
+        if kind == BatchKind::Logged && self.needs_batchlog(&mutations) {
+            self.write_logged(mutations).await?;
+            return Ok(Done { answer: Answer::Void, warnings, events: Vec::new() });
+        }
         let commit = self.coordinator.write(&mutations)?;
         drop(locks);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
@@ -180,9 +184,14 @@ impl Executor {
                 None => *modify,
             };
             let mut existing = |key: &PartitionKey, clustering: Option<&Clustering>| {
-                self.existing(&modify.table, key, clustering)
+                let mut found = self.existing(&modify.table, key, clustering)?;
+                if modify.table.is_counter {
+                    overlay(&mut found, &all, &modify.table, key, clustering);
+                }
+                Ok(found)
             };
-            all.extend(modify::mutations(modify, &ctx, &mut existing)?);
+            let made = modify::mutations(modify, &ctx, &mut existing)?;
+            all.extend(made);
         }
         Ok(all)
     }
@@ -296,6 +305,28 @@ impl Executor {
             }
         }
         Ok(found)
+    }
+}
+
+/// What is there after earlier statements of the batch: a counter that goes up twice goes up by both.
+fn overlay(
+    found: &mut Existing,
+    earlier: &[Mutation],
+    table: &Table,
+    key: &PartitionKey,
+    clustering: Option<&Clustering>,
+) {
+    let merged = |old: Option<Row>, new: &Row| match old {
+        Some(old) => Some(model::merge::merge_rows(table, old, new.clone())),
+        None => Some(new.clone()),
+    };
+    for mutation in earlier.iter().filter(|mutation| mutation.table.id == table.id && mutation.key == *key) {
+        if let Some(row) = &mutation.update.static_row {
+            found.static_row = merged(found.static_row.take(), row);
+        }
+        for row in mutation.update.rows.iter().filter(|row| Some(&row.clustering) == clustering) {
+            found.row = merged(found.row.take(), row);
+        }
     }
 }
 

@@ -68,7 +68,8 @@ impl Session {
             new_table_id: Uuid::from_u128(u128::from(number)),
             datacenters: &[("datacenter1".to_owned(), 1)],
         };
-        let SchemaChange { new, effect, warnings, events } = apply_schema_statement(&self.schema, statement, &ctx)?;
+        let SchemaChange { new, effect, warnings, events } =
+            apply_schema_statement(&self.schema, statement, &ctx)?;
         assert_eq!(events.last(), effect.as_ref());
         assert_eq!(effect.is_some(), new.version != self.schema.version, "the version tells each change");
         assert_eq!(rows::schema_version(&new), new.version);
@@ -126,7 +127,9 @@ fn without_column_ids(schema: &Schema) -> Schema {
             let table = Arc::make_mut(table);
             table.next_column_id = 0;
             let keys = table.partition_key.iter_mut().chain(&mut table.clustering);
-            keys.chain(&mut table.statics).chain(&mut table.regulars).for_each(|column| column.id = ColumnId(0));
+            keys.chain(&mut table.statics)
+                .chain(&mut table.regulars)
+                .for_each(|column| column.id = ColumnId(0));
         }
     }
     schema

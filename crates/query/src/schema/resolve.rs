@@ -165,9 +165,9 @@ pub(crate) fn check_size(ty: &CqlType) -> Result<(), QueryError> {
             return false;
         }
         match ty {
-            CqlType::List { element, .. } | CqlType::Set { element, .. } | CqlType::Vector { element, .. } => {
-                fits(element, depth + 1, parts)
-            }
+            CqlType::List { element, .. }
+            | CqlType::Set { element, .. }
+            | CqlType::Vector { element, .. } => fits(element, depth + 1, parts),
             CqlType::Map { key, value, .. } => fits(key, depth + 1, parts) && fits(value, depth + 1, parts),
             CqlType::Tuple(fields) => fields.iter().all(|field| fits(field, depth + 1, parts)),
             CqlType::Udt { definition, .. } => {

@@ -158,12 +158,7 @@ fn live_row(
 }
 
 /// Differences between the rows of one keyspace.
-fn row_changes(
-    keyspace: &str,
-    old: &Rows,
-    new: &Rows,
-    now_us: i64,
-) -> Vec<Mutation> {
+fn row_changes(keyspace: &str, old: &Rows, new: &Rows, now_us: i64) -> Vec<Mutation> {
     let mut rows: BTreeMap<&'static str, Vec<Row>> = BTreeMap::new();
     for (key @ (name, clustering), values) in new {
         if old.get(key) != Some(values) {

@@ -9,6 +9,7 @@ use cql::ast::{
 use model::{ColumnKind, CqlType, QueryError, Schema, Table};
 
 use super::change::{ChangeContext, SchemaChange, check_modifiable, existing, keyspace_of};
+use super::keyspace::is_plain_name;
 
 pub(super) fn answer(
     schema: &Schema,
@@ -24,7 +25,7 @@ pub(super) fn answer(
             let keyspace = keyspace_of(&create.view, ctx)?;
             check_modifiable(keyspace, "CREATE", &format!("all tables in {keyspace}"))?;
             let base = &create.base.name;
-            if existing(schema, keyspace)?.tables.get(base.as_str()).is_none() {
+            if !existing(schema, keyspace)?.tables.contains_key(base.as_str()) {
                 return invalid(format!("Base table '{base}' doesn't exist"));
             }
             missing_feature("Materialized views are", "CREATE MATERIALIZED VIEW")
@@ -48,7 +49,7 @@ pub(super) fn answer(
             let keyspace = keyspace_of(&create.table, ctx)?;
             check_modifiable(keyspace, "CREATE", &format!("table {keyspace}.{}", create.table.name))?;
             let table = &create.table.name;
-            if existing(schema, keyspace)?.tables.get(table.as_str()).is_none() {
+            if !existing(schema, keyspace)?.tables.contains_key(table.as_str()) {
                 return invalid(format!("Table '{table}' doesn't exist"));
             }
             missing_feature("Triggers are", "CREATE TRIGGER")
@@ -146,7 +147,20 @@ fn create_index(
     for target in &statement.targets {
         check_index_target(table, &target.column, target.kind)?;
     }
+    if let Some(name) = statement.name.as_deref().filter(|name| !is_plain_name(name)) {
+        return Err(QueryError::Config(format!("Illegal index name {name}")));
+    }
+    let class = statement.using.as_deref().or(statement.custom.then_some("legacy_local_table"));
+    if let Some(class) = class.filter(|class| !is_index_class(class)) {
+        return Err(QueryError::Config(format!("Unable to find custom indexer class '{class}'")));
+    }
     missing_feature("Secondary indexes are", "CREATE INDEX")
+}
+
+/// The index classes that Cassandra brings, by full, short or everyday name.
+fn is_index_class(class: &str) -> bool {
+    let name = class.rsplit('.').next().unwrap_or(class);
+    matches!(name, "StorageAttachedIndex" | "SASIIndex") || class.eq_ignore_ascii_case("sai")
 }
 
 fn check_index_target(table: &Table, name: &str, kind: IndexTargetKind) -> Result<(), QueryError> {

@@ -367,6 +367,7 @@ impl<H: RequestHandler> Connection<H> {
                 debug_assert!(self.replies.len() > start, "the handler has written nothing")
             }
             Ok(Handled::Ready(outcome)) => append_outcome(outcome, &ctx.reply, &mut self.replies),
+            Ok(Handled::Committing(synced)) => self.pending.insert_commit(ctx.reply, bytes, synced),
             Ok(Handled::Pending(future)) => self.pending.insert(ctx.reply, bytes, future),
             Err(panic) => {
                 // It may have left a torn envelope.

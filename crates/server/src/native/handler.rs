@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use model::QueryError;
+use storage::Synced;
 use wire::codec::Text;
 use wire::response::ReplyTo;
 use wire::{Extras, RequestBody, Response, Version};
@@ -74,6 +75,9 @@ pub enum Handled {
     Written,
     /// The answer is ready.
     Ready(Outcome),
+    /// RESULT without anything, once this write is safe. Costs no future and no waker of its own: writes that one
+    /// sync has made safe are answered together.
+    Committing(Synced),
     /// The answer will come.
     Pending(Pin<Box<dyn Future<Output = Outcome>>>),
 }

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 pub use events::EventHub;
 pub use handler::{ClientInfo, Handled, Outcome, Reply, RequestContext, RequestHandler};
+pub(crate) use pending::synced_outcome;
 pub use server::NativeServer;
 
 /// How much clients may ask for at once.
@@ -69,7 +70,7 @@ impl Default for NativeLimits {
             node_bytes_max: 256 << 20,
             events_max: 1024,
             handshake: Duration::from_secs(10),
-            farewell: Duration::from_secs(10),
+            farewell: Duration::from_secs(1),
         }
     }
 }

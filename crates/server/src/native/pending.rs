@@ -1,7 +1,8 @@
 //! The requests of one connection that wait for their answer.
 //!
 //! Each has a waker of its own, so that a wake-up polls only who is concerned; slots and wakers are used
-//! again. Requests that become ready together are answered together.
+//! again. Requests that become ready together are answered together. Writes that wait for the commit log need not
+//! even that: all of a connection wait with the connection's own waker.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,9 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
+use storage::{Synced, WriteError};
 use wire::response::ReplyTo;
 
-use super::handler::Outcome;
+use super::handler::{Outcome, Reply};
 
 type PendingFuture = Pin<Box<dyn Future<Output = Outcome>>>;
 
@@ -32,6 +34,14 @@ pub(super) struct PendingSet {
     shared: Arc<Shared>,
     /// Slots to poll; kept for its memory.
     ready: Vec<usize>,
+    /// Writes that wait for the commit log, oldest first.
+    commits: Vec<PendingCommit>,
+}
+
+struct PendingCommit {
+    synced: Synced,
+    reply: ReplyTo,
+    bytes: usize,
 }
 
 struct Slot {
@@ -93,6 +103,7 @@ impl PendingSet {
             bytes: 0,
             shared: Arc::new(Shared { state: Mutex::default() }),
             ready: Vec::new(),
+            commits: Vec::new(),
         }
     }
 
@@ -115,6 +126,13 @@ impl PendingSet {
         self.slots[index].signal.wake_by_ref();
     }
 
+    /// Takes on a write that waits for the commit log.
+    pub(super) fn insert_commit(&mut self, reply: ReplyTo, bytes: usize, synced: Synced) {
+        self.commits.push(PendingCommit { synced, reply, bytes });
+        self.count += 1;
+        self.bytes += bytes;
+    }
+
     fn add_slot(&mut self) -> usize {
         let index = self.slots.len();
         let signal =
@@ -127,7 +145,10 @@ impl PendingSet {
     /// Polls the requests that were woken, and hands what is finished to `finish`. The task of `cx` is woken
     /// when another one is.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, mut finish: impl FnMut(Finished)) {
-        if self.count == 0 {
+        if !self.commits.is_empty() {
+            self.poll_commits(cx, &mut finish);
+        }
+        if self.count == self.commits.len() {
             return;
         }
         let mut ready = std::mem::take(&mut self.ready);
@@ -147,6 +168,19 @@ impl PendingSet {
         self.ready = ready;
     }
 
+    fn poll_commits(&mut self, cx: &mut Context<'_>, finish: &mut impl FnMut(Finished)) {
+        let (count, bytes) = (&mut self.count, &mut self.bytes);
+        self.commits.retain_mut(|commit| match Pin::new(&mut commit.synced).poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(synced) => {
+                *count -= 1;
+                *bytes -= commit.bytes;
+                finish(Finished { reply: commit.reply, outcome: Ok(synced_outcome(synced)) });
+                false
+            }
+        });
+    }
+
     fn poll_slot(&mut self, index: usize) -> Option<Finished> {
         let slot = &mut self.slots[index];
         slot.signal.is_queued.store(false, Ordering::Release);
@@ -164,4 +198,9 @@ impl PendingSet {
         self.bytes -= bytes;
         Some(Finished { reply, outcome })
     }
+}
+
+/// The answer of a write whose log is safe, or will never be.
+pub(crate) fn synced_outcome(synced: Result<(), WriteError>) -> Outcome {
+    synced.map(|()| Reply::void()).map_err(|error| coordinator::write_failed(error, &[]))
 }

@@ -31,6 +31,9 @@ use client::Client;
 /// Seeds of each case in the simulation.
 const SEEDS: u64 = 20;
 
+/// How long a case may take on the machine.
+const CASE_MAX: Duration = Duration::from_secs(60);
+
 /// The suite's handler.
 struct Statements {
     runtime: Runtime,
@@ -151,7 +154,9 @@ impl Fixture {
 
 fn on_real<Fut: Future<Output = ()> + 'static>(case: fn(Runtime) -> Fut) {
     let real = RealRuntime::start(2).expect("threads start");
-    real.block_on(case);
+    real.block_on(move |runtime| async move {
+        runtime.timeout(CASE_MAX, case(runtime.clone())).await.expect("a case that hangs has failed");
+    });
 }
 
 fn on_sim<Fut: Future<Output = ()> + 'static>(case: fn(Runtime) -> Fut) {

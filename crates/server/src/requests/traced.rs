@@ -5,7 +5,7 @@ use std::rc::Rc;
 use wire::{QueryParams, RequestBody};
 
 use super::{Requests, Session};
-use crate::native::{Handled, Reply, RequestContext};
+use crate::native::{Handled, Reply, RequestContext, synced_outcome};
 
 impl Requests {
     pub(super) fn handle_traced(
@@ -28,6 +28,7 @@ impl Requests {
                 (Handled::Written, Some(envelope)) => Ok(Reply::Encoded(envelope)),
                 (Handled::Ready(outcome), _) => outcome,
                 (Handled::Pending(work), _) => work.await,
+                (Handled::Committing(synced), _) => synced_outcome(synced.await),
                 (Handled::Written, None) => Ok(Reply::void()),
             };
             executor.trace_event(&mut trace, "Request complete");

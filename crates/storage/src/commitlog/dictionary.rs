@@ -65,7 +65,9 @@ pub(crate) fn decode_dictionary(input: &mut Input<'_>) -> Result<Dictionary, Mal
     let table = input.text()?;
     let mut columns = Vec::new();
     for _ in 0..input.count()? {
-        let id = ColumnId(u32::try_from(input.unsigned()?).map_err(|_| Malformed("a column number beyond 32 bits"))?);
+        let id = ColumnId(
+            u32::try_from(input.unsigned()?).map_err(|_| Malformed("a column number beyond 32 bits"))?,
+        );
         let name = input.text()?;
         let flags = input.take(1)?[0];
         let class = input.text()?;

@@ -58,9 +58,13 @@ pub(crate) fn segment_header(segment_id: i64, host_id: Uuid) -> [u8; SEGMENT_HEA
 /// What the beginning of a segment says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SegmentHeader {
-    Good { segment_id: i64 },
+    Good {
+        segment_id: i64,
+    },
     /// Whole, and of a version we do not know.
-    Unsupported { version: u32 },
+    Unsupported {
+        version: u32,
+    },
     Bad,
 }
 

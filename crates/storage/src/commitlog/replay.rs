@@ -14,7 +14,8 @@ use stdx::crc::crc32;
 use super::dictionary::{Dictionary, decode_dictionary};
 use super::input::{Input, Malformed};
 use super::record::{
-    NoRecord, RecordKind, SEGMENT_HEADER_BYTES, SegmentHeader, parse_segment_header, read_record, write_record,
+    NoRecord, RecordKind, SEGMENT_HEADER_BYTES, SegmentHeader, parse_segment_header, read_record,
+    write_record,
 };
 use super::segment::{Position, parse_segment_name, segment_path, shard_of_segment};
 use crate::OpenError;
@@ -109,28 +110,38 @@ fn replay_segment(
         SegmentHeader::Good { .. } => {
             return Ok(Some(Stop { offset: 0, found: "the header is another segment's" }));
         }
-        SegmentHeader::Bad => return Ok(Some(Stop { offset: 0, found: "the CRC of the header does not match" })),
+        SegmentHeader::Bad => {
+            return Ok(Some(Stop { offset: 0, found: "the CRC of the header does not match" }));
+        }
     }
     let mut dictionaries: HashMap<u64, Arc<Dictionary>> = HashMap::new();
     let mut offset = SEGMENT_HEADER_BYTES;
     loop {
         let record = match read_record(contents, segment.id, offset) {
             Ok(record) => record,
-            Err(NoRecord::End) => return Ok(Some(Stop { offset, found: "the file ends before the segment does" })),
+            Err(NoRecord::End) => {
+                return Ok(Some(Stop { offset, found: "the file ends before the segment does" }));
+            }
             Err(NoRecord::Damaged(found)) => return Ok(Some(Stop { offset, found })),
         };
         let body = contents.slice(record.body_start..record.body_end);
         let position = Position { segment_id: segment.id, offset: record.body_end as u32 };
         let read = match body.first().and_then(|kind| RecordKind::parse(*kind)) {
             Some(RecordKind::Closed) => return Ok(None),
-            Some(RecordKind::Dictionary) => decode_dictionary(&mut Input::new(&body[1..])).map(|dictionary| {
-                dictionaries.insert(dictionary.number, Arc::new(dictionary));
-            }),
+            Some(RecordKind::Dictionary) => {
+                decode_dictionary(&mut Input::new(&body[1..])).map(|dictionary| {
+                    dictionaries.insert(dictionary.number, Arc::new(dictionary));
+                })
+            }
             Some(RecordKind::Mutations) => match mutations_of(&body) {
                 Ok(mutations) => {
                     for (number, key, update) in mutations {
                         let dictionary = dictionaries.get(&number).ok_or_else(|| {
-                            malformed(segment, offset, Malformed("a mutation names a dictionary that is not there"))
+                            malformed(
+                                segment,
+                                offset,
+                                Malformed("a mutation names a dictionary that is not there"),
+                            )
                         })?;
                         sink(LoggedMutation { position, dictionary, key, update })?;
                     }

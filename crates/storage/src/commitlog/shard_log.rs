@@ -24,6 +24,9 @@ use super::segment::{Position, Segment, segment_id};
 use crate::options::SyncMode;
 use crate::{EngineOptions, WriteError};
 
+/// A chunk's memory is kept for the next unless it has grown beyond this.
+const SPARE_BYTES_MAX: usize = 1 << 20;
+
 #[cfg(test)]
 thread_local! {
     /// A planted bug: acknowledges at once. The simulation is one thread.
@@ -73,6 +76,8 @@ pub(crate) struct Appender {
     active: Option<Active>,
     /// Bytes to be written, oldest first.
     queue: VecDeque<Chunk>,
+    /// The memory of a chunk that was written, for the next one.
+    spare: Vec<u8>,
     /// Bytes appended since the start.
     end: u64,
     /// Place after the last record.
@@ -109,12 +114,7 @@ struct Chunk {
 
 impl Appender {
     /// Appends a record of mutations whose body is ready; first the dictionaries that its segment lacks.
-    pub(crate) fn append(
-        &mut self,
-        dictionaries: &[(u64, &Table)],
-        body: &[u8],
-        body_crc: u32,
-    ) -> Appended {
+    pub(crate) fn append(&mut self, dictionaries: &[(u64, &Table)], body: &[u8], body_crc: u32) -> Appended {
         let mut needed = Vec::new();
         for (number, table) in dictionaries {
             if !self.active.as_ref().is_some_and(|active| active.dictionaries.contains(number)) {
@@ -180,7 +180,8 @@ impl Appender {
         let extends_last = self.queue.back().is_some_and(|last| last.segment.id == active.segment.id);
         if !extends_last {
             let segment = active.segment.clone();
-            self.queue.push_back(Chunk { segment, offset: active.offset, bytes: Vec::new(), closes: false });
+            let bytes = std::mem::take(&mut self.spare);
+            self.queue.push_back(Chunk { segment, offset: active.offset, bytes, closes: false });
         }
         let last = self.queue.back_mut().expect("a chunk was pushed");
         write_record(&mut last.bytes, at, self.synced, body, body_crc);
@@ -270,6 +271,7 @@ impl ShardLog {
             shard,
             active: None,
             queue: VecDeque::new(),
+            spare: Vec::new(),
             end: 0,
             position: Position::NONE,
             synced: Position::NONE,
@@ -337,7 +339,8 @@ impl ShardLog {
             return;
         }
         let mut waiting = self.waiting.lock();
-        if waiting.syncing && end > waiting.taken {
+        let comes_too_late = waiting.syncing && end > waiting.taken;
+        if comes_too_late && waiting.next.is_empty() {
             waiting.next.push(Waker::noop().clone());
         }
         self.start(waiting);
@@ -408,7 +411,8 @@ impl ShardLog {
         };
         if self.synced.load(Ordering::Acquire) < end {
             let synced = files.iter().try_for_each(|file| file.sync_data());
-            let named = if has_new_names { self.shared.runtime.disk().sync_dir(&self.shared.dir) } else { Ok(()) };
+            let named =
+                if has_new_names { self.shared.runtime.disk().sync_dir(&self.shared.dir) } else { Ok(()) };
             synced.and(named).map_err(|error| self.fail(&error))?;
             self.shared.syncs_count.fetch_add(1, Ordering::Relaxed);
             self.synced.fetch_max(end, Ordering::AcqRel);
@@ -431,8 +435,13 @@ impl ShardLog {
             let mut appender = self.appender.lock();
             (std::mem::take(&mut appender.queue), appender.end, appender.position)
         };
+        let mut spare = Vec::new();
         for chunk in queue {
-            files.write_chunk(&self.shared, chunk).map_err(|error| self.fail(&error))?;
+            spare = files.write_chunk(&self.shared, chunk).map_err(|error| self.fail(&error))?;
+        }
+        if spare.capacity() <= SPARE_BYTES_MAX {
+            spare.clear();
+            self.appender.lock().spare = spare;
         }
         files.written = end;
         files.written_position = Some(position);
@@ -478,7 +487,8 @@ impl ShardLog {
 }
 
 impl Files {
-    fn write_chunk(&mut self, shared: &LogShared, chunk: Chunk) -> io::Result<()> {
+    /// Gives back the chunk's memory.
+    fn write_chunk(&mut self, shared: &LogShared, chunk: Chunk) -> io::Result<Vec<u8>> {
         if self.open.as_ref().is_none_or(|(id, _)| *id != chunk.segment.id) {
             self.unsynced.extend(self.open.take().map(|(_, file)| file));
             let file = shared.runtime.disk().open(&chunk.segment.path, OpenMode::CreateNew)?;
@@ -490,6 +500,6 @@ impl Files {
         if chunk.closes {
             chunk.segment.complete.store(true, Ordering::Release);
         }
-        Ok(())
+        Ok(chunk.bytes)
     }
 }

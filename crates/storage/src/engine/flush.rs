@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use model::partition::SourceError;
 use model::{Column, ColumnId, Slices, Table};
 use runtime::OpenMode;
 use sstable::{Descriptor, SsTable, WriteOptions, Writer};
 
 use super::open::make_dir_synced;
-use super::read::{known_columns, source_error};
+use super::read::known_columns;
+use super::truncate::delete_sstable;
 use super::{Core, FlushTarget};
 use crate::OpenError;
 use crate::memtable::Memtable;
@@ -57,7 +59,10 @@ impl Core {
             let chosen = if by_memory { self.largest_slot() } else { self.slot_of_oldest_segment() };
             let Some((table, slot)) = chosen else { break };
             if let Err(error) = self.flush_slot(&table, slot) {
-                tracing::error!("memtable of {} could not be flushed, its log is kept: {error}", table.dir.display());
+                tracing::error!(
+                    "memtable of {} could not be flushed, its log is kept: {error}",
+                    table.dir.display()
+                );
                 self.flush_not_before_ms.store(self.now_ms() + RETRY_MS, Ordering::Relaxed);
                 break;
             }
@@ -65,7 +70,9 @@ impl Core {
     }
 
     pub(super) fn largest_slot(&self) -> Option<(Arc<TableState>, usize)> {
-        self.choose_slot(|memtables| Some(memtables.map(Memtable::heap_bytes).sum::<usize>()).filter(|sum| *sum > 0))
+        self.choose_slot(|memtables| {
+            Some(memtables.map(Memtable::heap_bytes).sum::<usize>()).filter(|sum| *sum > 0)
+        })
     }
 
     fn slot_of_oldest_segment(&self) -> Option<(Arc<TableState>, usize)> {
@@ -157,7 +164,10 @@ impl Core {
         let clean = self.logs[shard].lock().take_clean_segments();
         for segment in clean {
             if let Err(error) = self.runtime.disk().remove_file(&segment.path) {
-                tracing::warn!("{} is no longer needed but cannot be removed: {error}", segment.path.display());
+                tracing::warn!(
+                    "{} is no longer needed but cannot be removed: {error}",
+                    segment.path.display()
+                );
             }
         }
     }
@@ -169,24 +179,41 @@ impl Core {
         memtable: &Arc<Memtable>,
     ) -> Result<Option<Arc<SsTable>>, OpenError> {
         self.make_dir(state)?;
-        let table = state.table.load_full();
         let descriptor = Descriptor::new(&*state.dir, state.next_sstable_id.fetch_add(1, Ordering::Relaxed));
-        let failed = |error| OpenError::SsTable { path: PathBuf::from(descriptor.to_string()), source: error };
         let begun = Begun::note(self, &descriptor)?;
-        let options = self.write_options(&table, memtable).map_err(|error| failed(source_error(error)))?;
+        match self.write_and_open(&descriptor, &state.table.load_full(), memtable) {
+            Ok(Some(sstable)) => {
+                begun.done(self)?;
+                Ok(Some(sstable))
+            }
+            not_there => {
+                // A full disk is the likely reason: what was written so far must not stay.
+                delete_sstable(&**self.runtime.disk(), &descriptor)?;
+                begun.removed(self)?;
+                not_there.map_err(|error| OpenError::SsTable {
+                    path: PathBuf::from(descriptor.to_string()),
+                    source: error,
+                })
+            }
+        }
+    }
+
+    fn write_and_open(
+        &self,
+        descriptor: &Descriptor,
+        table: &Arc<Table>,
+        memtable: &Arc<Memtable>,
+    ) -> Result<Option<Arc<SsTable>>, SourceError> {
         let disk = self.runtime.disk();
-        let mut writer =
-            Writer::create(disk, &descriptor, &table, options).map_err(|error| failed(source_error(error)))?;
-        let appended = append_all(&mut writer, &table, memtable);
+        let mut writer = Writer::create(disk, descriptor, table, self.write_options(table, memtable)?)?;
+        let appended = append_all(&mut writer, table, memtable);
         if appended.is_err() || writer.data_bytes() == 0 {
             writer.abort();
-            begun.removed(self)?;
-            return appended.map(|()| None).map_err(|error| failed(source_error(error)));
+            appended?;
+            return Ok(None);
         }
-        writer.finish().map_err(|error| failed(source_error(error)))?;
-        let sstable = SsTable::open(disk, &descriptor).map_err(|error| failed(source_error(error)))?;
-        begun.done(self)?;
-        Ok(Some(sstable))
+        writer.finish()?;
+        Ok(Some(SsTable::open(disk, descriptor)?))
     }
 
     fn write_options(&self, table: &Table, memtable: &Memtable) -> Result<WriteOptions, sstable::WriteError> {

@@ -172,7 +172,10 @@ impl Engine {
 }
 
 impl Core {
-    fn new(runtime: &Runtime, options: EngineOptions) -> Core {
+    fn new(runtime: &Runtime, mut options: EngineOptions) -> Core {
+        // The segments that are being written stay whatever is flushed: below them there is no bound to keep.
+        let active_bytes = u64::from(options.segment_bytes) * runtime.shard_count() as u64;
+        options.commitlog_bytes_total = options.commitlog_bytes_total.max(2 * active_bytes);
         let log = LogShared::new(runtime, &options);
         let logs = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
         Core {

@@ -19,7 +19,9 @@ use super::{Core, Engine};
 use crate::OpenError;
 use crate::commitlog::Position;
 use crate::commitlog::dictionary::{Dictionary, Translation};
-use crate::commitlog::replay::{LoggedMutation, OldSegment, by_shard, list_segments, replay_shard, still_there};
+use crate::commitlog::replay::{
+    LoggedMutation, OldSegment, by_shard, list_segments, replay_shard, still_there,
+};
 use crate::commitlog::segment::{Segment, sequence_of_segment, shard_of_segment};
 use crate::shards::shard_of;
 use crate::table::TableState;
@@ -40,7 +42,10 @@ impl Covered {
 
     fn last_sequence(&self) -> u64 {
         let ends = self.intervals.iter().map(|(_, end)| end);
-        ends.chain(&self.truncated.positions).map(|end| sequence_of_segment(end.segment_id)).max().unwrap_or(0)
+        ends.chain(&self.truncated.positions)
+            .map(|end| sequence_of_segment(end.segment_id))
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -133,11 +138,13 @@ impl<'a> Opening<'a> {
     /// Replays the logs of the shards that are wanted, for the tables that were added last.
     fn replay(&mut self, is_wanted: impl Fn(usize) -> bool) -> Result<(), OpenError> {
         let core = self.core;
-        let mut translations: HashMap<*const Dictionary, (Arc<Dictionary>, Option<Translation>)> = HashMap::new();
+        let mut translations: HashMap<*const Dictionary, (Arc<Dictionary>, Option<Translation>)> =
+            HashMap::new();
         let (fresh, covered, held) = (&self.fresh, &self.covered, &self.held);
         let mut sink = |logged: LoggedMutation<'_>| {
             let id = logged.dictionary.table_id;
-            if !fresh.contains(&id) || covered.get(&id).is_some_and(|covered| covered.covers(logged.position)) {
+            if !fresh.contains(&id) || covered.get(&id).is_some_and(|covered| covered.covers(logged.position))
+            {
                 return Ok(());
             }
             let (_, translation) = translations.entry(Arc::as_ptr(logged.dictionary)).or_insert_with(|| {
@@ -145,7 +152,8 @@ impl<'a> Opening<'a> {
                 let translation = table.map(|table| Translation::new(logged.dictionary, table));
                 (logged.dictionary.clone(), translation)
             });
-            let (Some(translation), Some(segment)) = (translation, held.get(&logged.position.segment_id)) else {
+            let (Some(translation), Some(segment)) = (translation, held.get(&logged.position.segment_id))
+            else {
                 return Ok(());
             };
             replay_mutation(core, &logged, translation, segment)
@@ -225,7 +233,8 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
     covered.truncated = Truncated::load(&**disk, &state.dir)?;
     let mut ids: HashMap<u64, (Descriptor, BTreeSet<String>)> = HashMap::new();
     for entry in disk.list(&state.dir).map_err(OpenError::io(&state.dir))? {
-        let failed = |error| OpenError::SsTable { path: state.dir.join(&entry.name), source: source_error(error) };
+        let failed =
+            |error| OpenError::SsTable { path: state.dir.join(&entry.name), source: source_error(error) };
         let begun = entry.name.strip_suffix(BEGUN_NAME).map(|prefix| format!("{prefix}begun"));
         let name = begun.as_deref().unwrap_or(&entry.name);
         if let Some((descriptor, component)) = Descriptor::parse(&state.dir, name).map_err(failed)? {

@@ -72,7 +72,8 @@ impl Truncated {
         for line in lines {
             if let Some(place) = line.strip_prefix("position ") {
                 let (segment_id, offset) = place.split_once(' ')?;
-                truncated.add(Position { segment_id: segment_id.parse().ok()?, offset: offset.parse().ok()? });
+                truncated
+                    .add(Position { segment_id: segment_id.parse().ok()?, offset: offset.parse().ok()? });
             } else {
                 truncated.sstables_below = line.strip_prefix("sstables below ")?.parse().ok()?;
             }

@@ -112,13 +112,20 @@ impl Core {
             let logged_count = encode_body(group, body);
             self.check_body(body)?;
             let crc = crc32(body);
-            let versions: Vec<(u64, &Table)> =
-                group.iter().map(|target| (target.version, &*target.mutation.table)).collect();
+            let version = |target: &Target<'_>| (target.version, &*target.mutation.table);
+            let (one, many): ([(u64, &Table); 1], Vec<(u64, &Table)>);
+            let versions: &[(u64, &Table)] = if let [only] = group {
+                one = [version(only)];
+                &one
+            } else {
+                many = group.iter().map(version).collect();
+                &many
+            };
             let mut appender = log.lock();
             if let Some(dropped) = group.iter().find(|one| one.state.is_dropped.load(Ordering::Relaxed)) {
                 return Err(WriteError::UnknownTable(dropped.state.id));
             }
-            let appended = (logged_count > 0).then(|| appender.append(&versions, body, crc));
+            let appended = (logged_count > 0).then(|| appender.append(versions, body, crc));
             let mut grown = 0;
             for target in group {
                 let view = target.state.slots[target.shard].view.load();

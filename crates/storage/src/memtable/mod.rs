@@ -3,7 +3,8 @@
 //! A write arrives here once the commit log has it. A flush turns the whole memtable into one SSTable and drops it;
 //! reads merge it with the SSTables until then.
 //!
-//! Read in order: [`Memtable`] (what callers use), [`partition`] (how rows merge), [`tree`] (where they are).
+//! Read in order: [`Memtable`] (what callers use), [`partition`] (how rows merge), [`tree`] (where they are), [`partitions`] (how a
+//! partition is found).
 //!
 //! Never here: I/O, clocks. Sizes are heap bytes, estimated.
 
@@ -12,13 +13,15 @@ pub(crate) use partition::Partition;
 
 mod tree;
 
+mod partitions;
+use partitions::Partitions;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use model::{ColumnId, PartitionKey, PartitionUpdate, Table};
 use parking_lot::Mutex;
 use sstable::EncodingStats;
@@ -27,7 +30,7 @@ use sstable::metadata::EncodingStatsCollector;
 use crate::commitlog::{Appended, Position, Segment};
 
 /// Heap bytes that a partition takes beside its key and rows.
-const PARTITION_BYTES: usize = size_of::<PartitionKey>() + size_of::<Partition>() + 64;
+const PARTITION_BYTES: usize = Partitions::ENTRY_BYTES;
 
 /// The memtable of one table on one shard.
 #[derive(Default)]
@@ -41,7 +44,7 @@ pub(crate) struct Memtable {
 
 #[derive(Default)]
 struct Inner {
-    partitions: BTreeMap<PartitionKey, Partition>,
+    partitions: Partitions,
     stats: EncodingStatsCollector,
     columns: BTreeSet<ColumnId>,
     /// Segments of the log that hold its writes.
@@ -71,10 +74,8 @@ impl Memtable {
             None => {
                 let mut partition = Partition::default();
                 let grown = partition.apply(table, update, scratch);
-                // The caller's key is a part of a frame, which must not be kept for it.
-                let own = PartitionKey { token: key.token, key: Bytes::copy_from_slice(&key.key) };
-                let bytes = PARTITION_BYTES + own.key.len();
-                inner.partitions.insert(own, partition);
+                let bytes = PARTITION_BYTES + key.key.len();
+                inner.partitions.insert(key, partition);
                 self.partitions_count.fetch_add(1, Ordering::Relaxed);
                 grown + bytes as isize
             }
@@ -132,7 +133,7 @@ impl Memtable {
 
     /// A snapshot of one partition.
     pub(crate) fn partition(&self, key: &PartitionKey) -> Option<Partition> {
-        self.inner.lock().partitions.get(key).cloned()
+        self.inner.lock().partitions.get(key).map(Partition::snapshot)
     }
 
     /// Snapshots of up to `count` partitions.
@@ -143,8 +144,8 @@ impl Memtable {
         count: usize,
     ) -> Vec<(PartitionKey, Partition)> {
         let inner = self.inner.lock();
-        let range = inner.partitions.range((start, end));
-        range.take(count).map(|(key, partition)| (key.clone(), partition.clone())).collect()
+        let range = inner.partitions.range(start, end);
+        range.take(count).map(|(key, partition)| (key, partition.clone())).collect()
     }
 }
 

@@ -1,9 +1,10 @@
 //! One partition of a memtable, and a snapshot of it as a source of rows.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use model::codec::{decode_own_row, encode_row, row_order};
+use bytes::{Bytes, BytesMut};
+use model::codec::{decode_own_row, encode_row, row_order, supersedes};
 use model::merge::{Sliced, clip_tombstones, insert_tombstone, merge_rows, shadow_row};
 use model::partition::{PartitionStream, SourceError};
 use model::{
@@ -38,6 +39,12 @@ struct Rare {
     tombstones: Vec<RangeTombstone>,
 }
 
+/// Rows up to this size are copied into a snapshot rather than shared with it: their reference counts lie in memory
+/// that nobody has touched for long.
+const COPIED_BYTES_MAX: usize = 4 << 10;
+/// Copies of a thread share buffers of this size.
+const COPIES_BYTES: usize = 64 << 10;
+
 /// Heap bytes of an allocation beside what it holds.
 const ALLOCATION_BYTES: usize = 16;
 
@@ -52,6 +59,16 @@ impl Partition {
             grown += self.apply_row(table, row, scratch);
         }
         grown
+    }
+
+    /// A snapshot for a read that ends soon.
+    pub(crate) fn snapshot(&self) -> Partition {
+        match &self.rows {
+            Rows::One(row) if row.len() <= COPIED_BYTES_MAX => {
+                Partition { rows: Rows::One(copy(row)), rare: self.rare.clone() }
+            }
+            _ => self.clone(),
+        }
     }
 
     fn apply_rare(&mut self, table: &Table, update: &PartitionUpdate, scratch: &mut Vec<u8>) -> isize {
@@ -136,8 +153,7 @@ impl Partition {
         match self.rows {
             Rows::None => {}
             Rows::One(row) => {
-                let order = row_order(&row);
-                if slices.0.iter().any(|slice| *slice.start.order < *order && *order < *slice.end.order) {
+                if slices.0.iter().any(|slice| slice.contains(row_order(&row))) {
                     rows.parts.push(Part::One(Some(row)));
                 }
             }
@@ -188,6 +204,16 @@ impl Iterator for PackedRows {
     }
 }
 
+fn copy(row: &[u8]) -> Bytes {
+    thread_local! {
+        static COPIES: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(COPIES_BYTES));
+    }
+    COPIES.with_borrow_mut(|copies| {
+        copies.extend_from_slice(row);
+        copies.split().freeze()
+    })
+}
+
 fn unpack(packed: &Bytes, known: Option<&Table>) -> Row {
     let mut row = decode_own_row(packed);
     if let Some(table) = known {
@@ -200,6 +226,7 @@ fn unpack(packed: &Bytes, known: Option<&Table>) -> Row {
 fn merge_packed(table: &Table, old: Option<&Bytes>, row: &Row, scratch: &mut Vec<u8>) -> Bytes {
     scratch.clear();
     match old {
+        Some(old) if !table.is_counter && supersedes(row, old) => encode_row(row, scratch),
         Some(old) => encode_row(&merge_rows(table, decode_own_row(old), row.clone()), scratch),
         None if shadows_itself(row) => encode_row(&shadow_row(row.clone(), DeletionTime::LIVE), scratch),
         None => encode_row(row, scratch),
@@ -230,4 +257,3 @@ fn bound_bytes(bound: &Bound) -> usize {
     let values: usize = bound.values.iter().flatten().map(|value| value.len() + size_of::<Bytes>()).sum();
     values + bound.order.len() + 2 * ALLOCATION_BYTES
 }
-

@@ -5,7 +5,9 @@ use model::Row;
 use model::codec::{encode_row, row_order};
 use stdx::prng::Prng;
 
+use super::partitions::Partitions;
 use super::tree::RowTree;
+use super::{Bound, Partition, PartitionKey};
 
 fn packed(place: u32, mark: i64) -> Bytes {
     let order = Bytes::copy_from_slice(&[&[0x40][..], &place.to_be_bytes(), &[0x38]].concat());
@@ -57,6 +59,42 @@ fn a_tree_is_a_sorted_map_and_its_snapshots_do_not_change() {
         snapshots.push((tree, model));
         for (tree, model) in &snapshots {
             compare(tree, model, &mut prng, seed);
+        }
+    }
+}
+
+#[test]
+fn partitions_are_a_sorted_map_even_where_tokens_collide() {
+    for seed in 0..20 {
+        let mut prng = Prng::from_seed(seed);
+        let (mut partitions, mut model) = (Partitions::default(), BTreeMap::new());
+        let random_key = |prng: &mut Prng| {
+            let bytes = if prng.chance(0.5) { 4 } else { 30 };
+            let mut key = vec![7; bytes];
+            key[..4].copy_from_slice(&(prng.below(3_000) as u32).to_be_bytes());
+            // Few tokens, so that many keys share one.
+            PartitionKey { token: model::Token(prng.below(500) as i64 - 250), key: key.into() }
+        };
+        for _ in 0..3_000 {
+            let key = random_key(&mut prng);
+            assert_eq!(partitions.get(&key).is_some(), model.contains_key(&key), "seed {seed}: {key:?}");
+            if !model.contains_key(&key) {
+                partitions.insert(&key, Partition::default());
+                assert!(partitions.get_mut(&key).is_some(), "seed {seed}: {key:?}");
+                model.insert(key, ());
+            }
+        }
+        for _ in 0..50 {
+            let (a, b) = (random_key(&mut prng), random_key(&mut prng));
+            let (a, b) = (a.clone().min(b.clone()), a.max(b));
+            let bounds = [Bound::Unbounded, Bound::Included(&a), Bound::Excluded(&a)];
+            for start in bounds {
+                let found: Vec<PartitionKey> =
+                    partitions.range(start, Bound::Included(&b)).map(|(key, _)| key).collect();
+                let expected: Vec<PartitionKey> =
+                    model.range::<PartitionKey, _>((start, Bound::Included(&b))).map(|(key, ())| key.clone()).collect();
+                assert_eq!(found, expected, "seed {seed}: {start:?} to {b:?}");
+            }
         }
     }
 }

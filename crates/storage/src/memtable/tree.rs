@@ -156,13 +156,10 @@ impl RowCursor {
             let Node::Inner(children) = &**node else { unreachable!("only leaves have no children") };
             let next = if self.reversed { index.checked_sub(1) } else { Some(*index + 1) };
             let child = next.and_then(|next| children.get(next)).map(|(_, child)| child.clone());
-            match (child, next) {
-                (Some(child), Some(next)) => {
-                    *index = next;
-                    self.descend_to_edge(child);
-                }
-                // This node is done too: the next round pops it.
-                _ => {}
+            // Without one this node is done too: the next round pops it.
+            if let (Some(child), Some(next)) = (child, next) {
+                *index = next;
+                self.descend_to_edge(child);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Crashes of the simulated node at random moments.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,8 +78,10 @@ async fn flush_for_ever(engine: Arc<Engine>, runtime: Runtime, seed: u64) {
 
 /// Every acknowledged version is there, or a later one that was written.
 fn check(engine: &Engine, book: &Book) -> Result<(), String> {
-    let found: BTreeMap<u32, u32> =
-        scan(engine, &table()).into_iter().map(|(number, _, value)| (number, value.parse().unwrap())).collect();
+    let found: BTreeMap<u32, u32> = scan(engine, &table())
+        .into_iter()
+        .map(|(number, _, value)| (number, value.parse().unwrap()))
+        .collect();
     let mut book = book.borrow_mut();
     for (number, version) in &found {
         let written = book.get(number).map_or(0, |known| known.written);
@@ -90,7 +92,10 @@ fn check(engine: &Engine, book: &Book) -> Result<(), String> {
     for (number, known) in book.iter_mut() {
         let version = found.get(number).copied().unwrap_or(0);
         if version < known.acknowledged {
-            return Err(format!("row {number}: version {} was acknowledged, {version} is there", known.acknowledged));
+            return Err(format!(
+                "row {number}: version {} was acknowledged, {version} is there",
+                known.acknowledged
+            ));
         }
         // What was replayed is there for good.
         known.acknowledged = version;
@@ -111,7 +116,7 @@ fn run(seed: u64, sync: SyncMode, end: End, flushes: bool) -> Result<(), String>
         let lasts = Duration::from_micros(prng.below(20_000));
         let mut seeds = prng.fork();
         sim.block_on(move |runtime| async move {
-            let engine = open(&runtime, options, &[table()]);
+            let engine = open(&runtime, options, &[&table()]);
             *result.borrow_mut() = check(&engine, &the_book);
             for _ in 0..4 {
                 let writer =
@@ -168,7 +173,7 @@ fn a_seed_is_one_history() {
     let trace = |seed| {
         let sim = SimRuntime::with_shards(seed, 2);
         sim.block_on(|runtime| async move {
-            let engine = open(&runtime, options(&PathBuf::from("/node")), &[table()]);
+            let engine = open(&runtime, options(&PathBuf::from("/node")), &[&table()]);
             let book = Book::default();
             for seed in 0..3 {
                 runtime.spawn_local(write_for_ever(engine.clone(), runtime.clone(), book.clone(), seed));

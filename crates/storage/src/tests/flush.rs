@@ -8,11 +8,17 @@ use runtime::Runtime;
 use runtime::sim::SimRuntime;
 use stdx::prng::Prng;
 
-use super::support::{open, options, on_both, put, scan, table};
+use super::support::{on_both, open, options, put, scan, table};
 use crate::table::table_dir;
 use crate::{Engine, FlushTarget};
 
-async fn write(engine: &Engine, table: &Arc<model::Table>, numbers: std::ops::Range<u32>, value: &str, time: i64) {
+async fn write(
+    engine: &Engine,
+    table: &Arc<model::Table>,
+    numbers: std::ops::Range<u32>,
+    value: &str,
+    time: i64,
+) {
     let mutations: Vec<_> = numbers.map(|number| put(table, number, 1, value, time)).collect();
     engine.apply(&mutations).unwrap().synced().await.unwrap();
 }
@@ -25,7 +31,7 @@ fn log_bytes(runtime: &Runtime, dir: &Path) -> u64 {
 fn flushed_rows_merge_with_newer_ones_and_survive_without_the_log() {
     on_both("flush", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         write(&engine, &table, 0..100, "first", 1).await;
         engine.flush(FlushTarget::Tables(vec![table.id])).await.unwrap();
         write(&engine, &table, 50..150, "second", 2).await;
@@ -33,7 +39,20 @@ fn flushed_rows_merge_with_newer_ones_and_survive_without_the_log() {
         write(&engine, &table, 140..160, "third", 3).await;
         write(&engine, &table, 0..10, "old", 0).await;
         let expected: Vec<_> = (0..160)
-            .map(|number| (number, 1, (if number < 50 { "first" } else if number < 140 { "second" } else { "third" }).to_owned()))
+            .map(|number| {
+                (
+                    number,
+                    1,
+                    (if number < 50 {
+                        "first"
+                    } else if number < 140 {
+                        "second"
+                    } else {
+                        "third"
+                    })
+                    .to_owned(),
+                )
+            })
             .collect();
         assert_eq!(scan(&engine, &table), expected);
         assert_eq!(engine.stats().memtable_bytes, {
@@ -43,12 +62,12 @@ fn flushed_rows_merge_with_newer_ones_and_survive_without_the_log() {
         });
         engine.drain().await.unwrap();
         drop(engine);
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         assert_eq!(scan(&engine, &table), expected, "after a restart");
         assert_eq!(engine.stats().replayed_entries_count, 30, "flushed writes are not replayed");
         engine.flush(FlushTarget::All).await.unwrap();
         drop(engine);
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         assert_eq!(scan(&engine, &table), expected, "from SSTables alone");
         engine.drain().await.unwrap();
         assert_eq!(log_bytes(&runtime, &dir), 0, "the log is gone");
@@ -64,10 +83,11 @@ fn memory_and_log_stay_within_their_bounds() {
         options.segment_bytes = 20_000;
         options.max_mutation_bytes = 8_000;
         options.commitlog_bytes_total = 100_000;
-        let engine = open(&runtime, options.clone(), &[table.clone()]);
+        let engine = open(&runtime, options.clone(), &[&table]);
         for round in 0..200_i64 {
             let start = (round * 7 % 500) as u32;
-            let mutations: Vec<_> = (start..start + 20).map(|n| put(&table, n, 1, &"x".repeat(100), round)).collect();
+            let mutations: Vec<_> =
+                (start..start + 20).map(|n| put(&table, n, 1, &"x".repeat(100), round)).collect();
             match engine.apply(&mutations) {
                 Ok(commit) => commit.synced().await.unwrap(),
                 Err(crate::WriteError::Overloaded(_)) => {}
@@ -80,7 +100,7 @@ fn memory_and_log_stay_within_their_bounds() {
         assert!(engine.stats().flushes_count > 2, "{:?}", engine.stats());
         let all = scan(&engine, &table);
         drop(engine);
-        let engine = open(&runtime, options, &[table.clone()]);
+        let engine = open(&runtime, options, &[&table]);
         assert_eq!(scan(&engine, &table), all);
     });
 }
@@ -89,7 +109,7 @@ fn memory_and_log_stay_within_their_bounds() {
 fn a_truncated_table_stays_empty() {
     on_both("truncate", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         write(&engine, &table, 0..50, "old", 1).await;
         engine.flush(FlushTarget::All).await.unwrap();
         write(&engine, &table, 40..60, "old", 2).await;
@@ -100,7 +120,7 @@ fn a_truncated_table_stays_empty() {
         assert_eq!(scan(&engine, &table), expected);
         drop(engine);
         for _ in 0..2 {
-            let engine = open(&runtime, options(&dir), &[table.clone()]);
+            let engine = open(&runtime, options(&dir), &[&table]);
             assert_eq!(scan(&engine, &table), expected);
             engine.flush(FlushTarget::All).await.unwrap();
         }
@@ -112,6 +132,70 @@ async fn engine_of_unknown_table(runtime: &Runtime, dir: &Path) {
     let engine = open(runtime, options(dir), &[]);
     engine.truncate(TableId(uuid::Uuid::from_u128(555))).await.unwrap();
     engine.flush(FlushTarget::Tables(vec![TableId(uuid::Uuid::from_u128(555))])).await.unwrap();
+}
+
+#[test]
+fn a_failed_flush_leaves_no_files_and_keeps_memtable_and_log() {
+    use runtime::sim::{Fault, FaultError, Operation};
+    for (component, operation) in [
+        ("Data.db", Operation::Write),
+        ("Statistics.db", Operation::Create),
+        ("Partitions.db", Operation::Sync),
+        ("TOC.txt", Operation::Create),
+    ] {
+        let sim = SimRuntime::new(1);
+        let disk = sim.disk().clone();
+        let table = table();
+        let dir = table_dir(Path::new("/node"), &table);
+        let expected: Vec<_> = (0..20).map(|number| (number, 1, "v".to_owned())).collect();
+        let (the_table, rows) = (table.clone(), expected.clone());
+        sim.block_on(move |runtime| async move {
+            let engine = open(&runtime, options(Path::new("/node")), &[&the_table]);
+            write(&engine, &the_table, 0..20, "v", 1).await;
+            disk.inject(Fault::always(component, operation, FaultError::NoSpace));
+            for _ in 0..2 {
+                assert!(engine.flush(FlushTarget::All).await.is_err(), "{component}");
+                assert_eq!(scan(&engine, &the_table), rows, "{component}");
+            }
+            assert_eq!(runtime.disk().list(&dir).unwrap(), [], "{component}");
+            disk.clear_faults();
+            write(&engine, &the_table, 20..21, "v", 1).await;
+        });
+        sim.first_node().crash();
+        sim.block_on(move |runtime| async move {
+            let engine = open(&runtime, options(Path::new("/node")), &[&table]);
+            assert_eq!(scan(&engine, &table)[..20], expected, "{component}");
+            assert_eq!(scan(&engine, &table).len(), 21, "{component}");
+            engine.flush(FlushTarget::All).await.unwrap();
+            assert_eq!(engine.table_stats(table.id).unwrap().sstables_count, 1, "{component}");
+        });
+    }
+}
+
+#[test]
+fn a_table_dropped_during_its_flush_leaves_nothing() {
+    on_both("drop-flush", |runtime, dir| async move {
+        let table = table();
+        let engine = open(&runtime, options(&dir), &[&table]);
+        write(&engine, &table, 0..500, "v", 1).await;
+        let flushed = engine.clone();
+        runtime.spawn_local(async move {
+            // It may find the table gone, or its files.
+            let _either = flushed.flush(FlushTarget::All).await;
+        });
+        runtime.sleep(std::time::Duration::from_micros(runtime.random().next_u64() % 500)).await;
+        engine.update_tables(&super::support::schema(&[])).unwrap();
+        let table_dir = table_dir(&dir, &table);
+        for _ in 0..100 {
+            runtime.sleep(std::time::Duration::from_millis(20)).await;
+            if !runtime.disk().exists(&table_dir).unwrap() {
+                break;
+            }
+        }
+        assert!(!runtime.disk().exists(&table_dir).unwrap());
+        assert_eq!(engine.stats().memtable_bytes, 0);
+        engine.drain().await.unwrap();
+    });
 }
 
 /// What the script has done so far: rows that must be there, and what may be there besides.
@@ -156,7 +240,7 @@ fn a_crash_at_any_step_of_a_flush_or_truncation_loses_and_resurrects_nothing() {
         let expected = std::rc::Rc::new(std::cell::RefCell::new(Expected::default()));
         let (the_expected, the_table, disk) = (expected.clone(), table.clone(), sim.disk().clone());
         let is_done = sim.block_on(move |runtime| async move {
-            let engine = open(&runtime, options(Path::new("/node")), &[the_table]);
+            let engine = open(&runtime, options(Path::new("/node")), &[&the_table]);
             disk.cut_power_after(cut);
             script(&engine, &the_expected).await.is_ok()
         });
@@ -164,7 +248,7 @@ fn a_crash_at_any_step_of_a_flush_or_truncation_loses_and_resurrects_nothing() {
         let (the_table, the_expected) = (table.clone(), expected.borrow().clone());
         sim.block_on(move |runtime| async move {
             for start in 0..2 {
-                let engine = open(&runtime, options(Path::new("/node")), &[the_table.clone()]);
+                let engine = open(&runtime, options(Path::new("/node")), &[&the_table]);
                 let found = scan(&engine, &the_table);
                 let (certain, possible) = (&the_expected.certain, &the_expected.possible);
                 // A write that was under way may be there in part: its shards' entries are apart.
@@ -207,7 +291,7 @@ fn reads_of_sstables_are_those_of_memtables() {
         sim.block_on(move |runtime| async move {
             let mut prng = Prng::from_seed(seed);
             let table = table();
-            let engine = open(&runtime, options(Path::new("/node")), &[table.clone()]);
+            let engine = open(&runtime, options(Path::new("/node")), &[&table]);
             let mut model = std::collections::BTreeMap::new();
             for _ in 0..6 {
                 for _ in 0..200 {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use runtime::sim::{SimDisk, SimRuntime};
 use runtime::{Disk, OpenMode, Runtime};
 
-use super::support::{open, on_real, options, put, scan, table, try_open};
+use super::support::{on_real, open, options, put, scan, table, try_open};
 use crate::OpenError;
 use crate::commitlog::record::{RecordKind, SEGMENT_HEADER_BYTES, read_record};
 use crate::commitlog::replay::list_segments;
@@ -24,10 +24,10 @@ fn rows_of_entry(number: u32) -> [(u32, u8, String); 2] {
 async fn write_log(runtime: Runtime, entries_count: u32) -> (PathBuf, Vec<u8>) {
     let dir = PathBuf::from("/node");
     let table = table();
-    let engine = open(&runtime, options(&dir), &[table.clone()]);
+    let engine = open(&runtime, options(&dir), &[&table]);
     for number in 0..entries_count {
-        let mutations =
-            rows_of_entry(number).map(|(key, place, value)| put(&table, key, place, &value, i64::from(number)));
+        let mutations = rows_of_entry(number)
+            .map(|(key, place, value)| put(&table, key, place, &value, i64::from(number)));
         engine.apply(&mutations).unwrap().synced().await.unwrap();
     }
     let log_dir = dir.join("commitlog");
@@ -71,7 +71,7 @@ fn check_cut(runtime: &Runtime, path: &Path, bytes: &[u8], cut: usize, ends: &[u
     write_file(&**runtime.disk(), &log_dir.join(path.file_name().unwrap()), &bytes[..cut]);
     let whole = ends.iter().filter(|end| **end <= cut).count();
     for start in 0..2 {
-        let engine = open(runtime, options(dir), &[table()]);
+        let engine = open(runtime, options(dir), &[&table()]);
         assert_eq!(scan(&engine, &table()), expected(whole), "cut at {cut}, start {start}");
     }
 }
@@ -117,7 +117,7 @@ fn damage_before_what_is_known_as_safe_stops_the_start_and_names_the_place() {
         let mut damaged = bytes.clone();
         damaged[offset] ^= 1 << (offset % 8);
         write_file(&**runtime.disk(), &dir.join("commitlog").join(path.file_name().unwrap()), &damaged);
-        match try_open(&runtime, options(&dir), &[table()]) {
+        match try_open(&runtime, options(&dir), &[&table()]) {
             Ok(engine) => {
                 assert!(offset >= promised, "damage at {offset} passed");
                 assert_eq!(scan(&engine, &table()), expected(ENTRIES_COUNT as usize - 1));
@@ -139,7 +139,7 @@ fn a_failed_sync_refuses_the_write_and_all_that_follow() {
     let disk: SimDisk = sim.disk().clone();
     sim.block_on(move |runtime| async move {
         let table = table();
-        let engine = open(&runtime, options(Path::new("/node")), &[table.clone()]);
+        let engine = open(&runtime, options(Path::new("/node")), &[&table]);
         engine.apply(&[put(&table, 1, 1, "a", 1)]).unwrap().synced().await.unwrap();
         let commit = engine.apply(&[put(&table, 2, 1, "b", 1)]).unwrap();
         disk.cut_power_after(0);
@@ -156,7 +156,7 @@ fn a_write_to_many_shards_or_of_many_rows_is_bounded() {
         let table = table();
         let mut options = options(Path::new("/node"));
         options.max_mutation_bytes = 1_000;
-        let engine = open(&runtime, options, &[table.clone()]);
+        let engine = open(&runtime, options, &[&table]);
         let mut mutations: Vec<_> = (0..50).map(|number| put(&table, number, 1, "small", 1)).collect();
         engine.apply(&mutations).unwrap().synced().await.unwrap();
         assert_eq!(scan(&engine, &table).len(), 50);
@@ -171,7 +171,7 @@ fn a_write_to_many_shards_or_of_many_rows_is_bounded() {
 fn many_writers_share_a_sync() {
     on_real("group", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         let mut commits = Vec::new();
         for number in 0..2_000 {
             commits.push(engine.apply(&[put(&table, number, 1, "v", 1)]).unwrap().synced());

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use model::partition::{PartitionIterator, PartitionStream};
 use model::schema::TableOptions;
 use model::{
-    Cell, Clustering, Column, ColumnData, ColumnId, ColumnKind, CqlType, Keyspace, Liveness, Mutation, PartitionKey,
-    PartitionSelection, PartitionUpdate, ReadCommand, Row, Schema, Slices, Table, TableId, Unfiltered,
+    Cell, Clustering, Column, ColumnData, ColumnId, ColumnKind, CqlType, Keyspace, Liveness, Mutation,
+    PartitionKey, PartitionSelection, PartitionUpdate, ReadCommand, Row, Schema, Slices, Table, TableId,
+    Unfiltered,
 };
 use runtime::Runtime;
 use runtime::real::RealRuntime;
@@ -52,7 +53,7 @@ pub(super) fn system_table() -> Arc<Table> {
     Arc::new(table_in("system_schema", "tables", 1))
 }
 
-pub(super) fn schema(tables: &[Arc<Table>]) -> Arc<Schema> {
+pub(super) fn schema(tables: &[&Arc<Table>]) -> Arc<Schema> {
     let mut keyspaces: BTreeMap<Arc<str>, Arc<Keyspace>> = BTreeMap::new();
     for table in tables {
         let keyspace = keyspaces.entry(table.keyspace.clone()).or_insert_with(|| {
@@ -65,7 +66,7 @@ pub(super) fn schema(tables: &[Arc<Table>]) -> Arc<Schema> {
                 types: BTreeMap::new(),
             })
         });
-        Arc::make_mut(keyspace).tables.insert(table.name.clone(), table.clone());
+        Arc::make_mut(keyspace).tables.insert(table.name.clone(), Arc::clone(table));
     }
     Arc::new(Schema { version: Uuid::nil(), keyspaces })
 }
@@ -78,14 +79,14 @@ pub(super) fn options(dir: &Path) -> EngineOptions {
 pub(super) fn try_open(
     runtime: &Runtime,
     options: EngineOptions,
-    tables: &[Arc<Table>],
+    tables: &[&Arc<Table>],
 ) -> Result<Arc<Engine>, OpenError> {
     let schema = schema(tables);
     Engine::open(runtime, options, vec![system_table()], |_| Ok(schema))
 }
 
 #[track_caller]
-pub(super) fn open(runtime: &Runtime, options: EngineOptions, tables: &[Arc<Table>]) -> Arc<Engine> {
+pub(super) fn open(runtime: &Runtime, options: EngineOptions, tables: &[&Arc<Table>]) -> Arc<Engine> {
     try_open(runtime, options, tables).unwrap_or_else(|error| panic!("cannot be opened: {error}"))
 }
 

@@ -6,31 +6,78 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::merge::{merge_updates, update_stream};
 use model::partition::PartitionStream;
+use model::read::{Place, Position};
 use model::{
-    Bound, BoundKind, DeletionTime, Mutation, PartitionUpdate, RangeTombstone, Row, Slice, Slices, Table, Unfiltered,
+    Bound, BoundKind, DeletionTime, Mutation, PartitionUpdate, RangeTombstone, Row, Slice, Slices, Table,
+    Unfiltered,
 };
 use stdx::prng::Prng;
 
 use super::support::{clustering, key, on_both, open, options, put, scan, system_table, table};
-use crate::Engine;
+use crate::{Engine, FlushTarget};
 
 #[test]
 fn what_is_written_is_read_in_token_order_across_shards() {
     on_both("order", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         let mutations: Vec<_> = (0..300).map(|number| put(&table, number, 1, "v", 1)).collect();
         engine.apply(&mutations).unwrap().synced().await.unwrap();
         // The scan itself checks the order.
         assert_eq!(scan(&engine, &table).len(), 300);
-        engine.apply(&[put(&table, 7, 1, "later", 2), put(&table, 8, 1, "earlier", 0)]).unwrap().synced().await.unwrap();
+        engine
+            .apply(&[put(&table, 7, 1, "later", 2), put(&table, 8, 1, "earlier", 0)])
+            .unwrap()
+            .synced()
+            .await
+            .unwrap();
         let all = scan(&engine, &table);
         assert_eq!(all[7], (7, 1, "later".to_owned()));
         assert_eq!(all[8], (8, 1, "v".to_owned()));
         drop(engine);
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         assert_eq!(scan(&engine, &table), all);
         assert_eq!(engine.stats().replayed_entries_count, 302);
+    });
+}
+
+#[test]
+fn a_table_without_clustering_has_one_row_a_partition() {
+    on_both("plain", |runtime, dir| async move {
+        let mut plain = Table::clone(&table());
+        plain.clustering.clear();
+        let table = Arc::new(plain);
+        let engine = open(&runtime, options(&dir), &[&table]);
+        let row = |number, value: &str, timestamp| {
+            let mut mutation = put(&table, number, 0, value, timestamp);
+            mutation.update.rows[0].clustering = model::Clustering::EMPTY;
+            mutation
+        };
+        let read = |engine: &Engine, number, slices: &Slices| {
+            drain(engine.read_partition(&table, &key(number), slices, false).unwrap()).len()
+        };
+        for round in 0..3 {
+            for number in 0..5 {
+                engine.apply(&[row(number, "v", round)]).unwrap().synced().await.unwrap();
+            }
+            for reversed in [false, true] {
+                let partitions = model::PartitionSelection::Range { start: None, end: None };
+                let command =
+                    model::ReadCommand { table: table.clone(), partitions, slices: Slices::all(), reversed };
+                let mut all = engine.read(&command).unwrap();
+                let mut count = 0;
+                while let Some(partition) = all.next_partition().unwrap() {
+                    assert_eq!(drain(Some(partition)).len(), 1, "round {round}");
+                    count += 1;
+                }
+                assert_eq!(count, 5);
+            }
+            assert_eq!(read(&engine, 3, &Slices::all()), 1, "round {round}");
+            assert_eq!(read(&engine, 3, &Slices(Vec::new())), 0, "round {round}");
+            assert_eq!(read(&engine, 9, &Slices::all()), 0, "round {round}");
+            engine.flush(FlushTarget::All).await.unwrap();
+            assert_eq!(read(&engine, 3, &Slices::all()), 1, "flushed, round {round}");
+        }
     });
 }
 
@@ -69,7 +116,7 @@ fn a_log_of_other_shards_is_read_by_those_that_are() {
                 let file = runtime.disk().open(&path, runtime::OpenMode::CreateNew).unwrap();
                 file.write_all_at(&bytes, 0).unwrap();
             }
-            let engine = open(&runtime, options(dir.parent().unwrap()), &[table.clone()]);
+            let engine = open(&runtime, options(dir.parent().unwrap()), &[&table]);
             let count = scan(&engine, &table).len() as u32;
             for number in count..count + 40 {
                 engine.apply(&[put(&table, number, 1, "v", 1)]).unwrap().synced().await.unwrap();
@@ -168,7 +215,7 @@ fn reads_are_what_all_changes_merged_would_be() {
         let mut prng = Prng::from_seed(seed);
         let mut model: BTreeMap<u32, PartitionUpdate> = BTreeMap::new();
         for _ in 0..3 {
-            let engine = open(&runtime, options(&dir), &[table.clone()]);
+            let engine = open(&runtime, options(&dir), &[&table]);
             for _ in 0..2_000 {
                 let number = prng.below(6) as u32;
                 let mutation = random_mutation(&mut prng, &table, number);
@@ -185,7 +232,7 @@ fn reads_are_what_all_changes_merged_would_be() {
 fn a_read_sees_a_partition_as_it_was() {
     on_both("snapshot", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         let write = |value: &str, timestamp| {
             for place in 0..200 {
                 drop(engine.apply(&[put(&table, 1, place, value, timestamp)]).unwrap());
@@ -207,13 +254,106 @@ fn a_read_sees_a_partition_as_it_was() {
 fn locks_of_a_partition_exclude_each_other() {
     on_both("lock", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[table.clone()]);
+        let engine = open(&runtime, options(&dir), &[&table]);
         let key = key(1);
         let held = engine.partition_lock(table.id, &key).await;
-        let late = runtime.timeout(std::time::Duration::from_millis(5), engine.partition_lock(table.id, &key));
+        let late =
+            runtime.timeout(std::time::Duration::from_millis(5), engine.partition_lock(table.id, &key));
         assert!(late.await.is_err());
         drop(held);
         let keys = [(table.id, key.clone()), (table.id, super::support::key(2)), (table.id, key)];
         assert_eq!(engine.partition_locks(&keys).await.len(), 2);
+    });
+}
+
+#[test]
+fn a_node_goes_on_with_another_number_of_shards() {
+    let dir = std::env::temp_dir().join(format!("helenus-storage-{}-shards", std::process::id()));
+    for (index, shards_count) in [3, 1, 2, 4].into_iter().enumerate() {
+        let real = runtime::real::RealRuntime::start(shards_count).unwrap();
+        let dir = dir.clone();
+        real.block_on(move |runtime| async move {
+            let table = table();
+            let engine = open(&runtime, options(&dir), &[&table]);
+            let count = index as u32 * 50;
+            assert_eq!(scan(&engine, &table).len() as u32, count, "{shards_count} shards");
+            for number in count..count + 50 {
+                engine.apply(&[put(&table, number, 1, "v", 1)]).unwrap().synced().await.unwrap();
+                if number % 50 == 25 {
+                    engine.flush(FlushTarget::All).await.unwrap();
+                }
+            }
+            assert_eq!(scan(&engine, &table).len() as u32, count + 50, "{shards_count} shards");
+            engine.drain().await.unwrap();
+            if index == 3 {
+                runtime.disk().remove_dir_all(&dir).unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_range_is_cut_at_positions() {
+    on_both("range", |runtime, dir| async move {
+        let table = table();
+        let engine = open(&runtime, options(&dir), &[&table]);
+        let mut keys: Vec<_> = (0..60).map(key).collect();
+        keys.sort();
+        for number in 0..60 {
+            drop(engine.apply(&[put(&table, number, 1, "v", 1)]).unwrap());
+            if number == 30 {
+                engine.flush(FlushTarget::All).await.unwrap();
+            }
+        }
+        let mut prng = Prng::from_seed(runtime.random().next_u64());
+        for _ in 0..200 {
+            let mut position = || -> Option<Position> {
+                let key = &keys[prng.index(keys.len())];
+                let places = [Place::BeforeAll, Place::Key(key.key.clone()), Place::AfterAll];
+                let token = if prng.chance(0.1) { model::Token::MAX } else { key.token };
+                prng.chance(0.9).then(|| Position { token, place: prng.choose(&places).unwrap().clone() })
+            };
+            let (start, end) = (position(), position());
+            let of =
+                |key: &model::PartitionKey| Position { token: key.token, place: Place::Key(key.key.clone()) };
+            let expected: Vec<_> = keys
+                .iter()
+                .filter(|key| start.as_ref().is_none_or(|start| of(key) > *start))
+                .filter(|key| end.as_ref().is_none_or(|end| of(key) <= *end))
+                .cloned()
+                .collect();
+            let partitions = model::PartitionSelection::Range { start: start.clone(), end: end.clone() };
+            let command = model::ReadCommand {
+                table: table.clone(),
+                partitions,
+                slices: Slices::all(),
+                reversed: false,
+            };
+            let mut read = engine.read(&command).unwrap();
+            let mut found = Vec::new();
+            while let Some(partition) = read.next_partition().unwrap() {
+                found.push(partition.header().key.clone());
+            }
+            assert_eq!(found, expected, "{start:?} to {end:?}");
+        }
+    });
+}
+
+#[test]
+fn writes_of_a_keyspace_without_durable_writes_skip_the_log() {
+    on_both("undurable", |runtime, dir| async move {
+        let table = table();
+        let mut schema = model::Schema::clone(&super::support::schema(&[&table]));
+        for keyspace in schema.keyspaces.values_mut() {
+            Arc::make_mut(keyspace).durable_writes = false;
+        }
+        let engine = open(&runtime, options(&dir), &[&table]);
+        engine.update_tables(&schema).unwrap();
+        engine.apply(&[put(&table, 1, 1, "v", 1)]).unwrap().synced().await.unwrap();
+        assert_eq!(engine.stats().log_entries_count, 0);
+        assert_eq!(scan(&engine, &table).len(), 1);
+        drop(engine);
+        let engine = open(&runtime, options(&dir), &[&table]);
+        assert_eq!(scan(&engine, &table), []);
     });
 }

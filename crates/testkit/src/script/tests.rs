@@ -46,7 +46,8 @@ fn a_torn_script_names_its_line() {
 fn a_difference_is_seen_and_shown() {
     let path = std::env::temp_dir().join(format!("testkit-{}.test", std::process::id()));
     std::fs::write(&path, SCRIPT).expect("a temporary file");
-    let outcome = run_file(&path, |step| if step.command == "cql" { "one\nmore \n\n" } else { "" }.to_owned());
+    let outcome =
+        run_file(&path, |step| if step.command == "cql" { "one\nmore \n\n" } else { "" }.to_owned());
     std::fs::remove_file(&path).expect("it is there");
     let outcome = outcome.expect("a good script");
     assert_eq!(outcome.steps_count, 2);

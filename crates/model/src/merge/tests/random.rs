@@ -114,7 +114,7 @@ pub(crate) fn tombstone(prng: &mut Prng) -> RangeTombstone {
 }
 
 fn value(prng: &mut Prng) -> Bytes {
-    Bytes::copy_from_slice(*prng.choose(&[&b""[..], b"a", b"b", b"bb"]).unwrap())
+    Bytes::copy_from_slice(prng.choose(&[&b""[..], b"a", b"b", b"bb"]).unwrap())
 }
 
 fn cell(prng: &mut Prng) -> Cell {
@@ -133,7 +133,8 @@ fn counter_cell(prng: &mut Prng) -> Cell {
             let mut shards = Vec::new();
             for id in 0..3 {
                 if prng.chance(0.6) {
-                    let kind = *prng.choose(&[ShardKind::Global, ShardKind::Local, ShardKind::Remote]).unwrap();
+                    let kind =
+                        *prng.choose(&[ShardKind::Global, ShardKind::Local, ShardKind::Remote]).unwrap();
                     let (clock, count) = (prng.below(3) as i64, prng.below(3) as i64);
                     shards.push(Shard { id: [id; 16], kind, clock, count });
                 }

@@ -76,10 +76,11 @@ impl CqlType {
         let text = java_text(json);
         let is_number = json.is_number() || json.is_string();
         let may_be_empty = *self == CqlType::Decimal;
-        if is_number && (may_be_empty || !text.is_empty()) {
-            if let Ok(bytes) = self.parse_text(&text) {
-                return Ok(bytes);
-            }
+        if is_number
+            && (may_be_empty || !text.is_empty())
+            && let Ok(bytes) = self.parse_text(&text)
+        {
+            return Ok(bytes);
         }
         let name = if *self == CqlType::Varint { "varint" } else { "decimal" };
         Err(format!("Value '{text}' is not a valid representation of a {name} value"))
@@ -217,9 +218,10 @@ fn is_integer(number: &Number) -> bool {
     !number.as_str().contains(['.', 'e', 'E'])
 }
 
-/// Infinity for what is too big, as in Java.
+/// Infinity for what is too big, as in Java; the integer -0 has no sign.
 fn double_of(number: &Number) -> f64 {
-    number.as_str().parse().expect("a JSON number is a number")
+    let value: f64 = number.as_str().parse().expect("a JSON number is a number");
+    if is_integer(number) { value + 0.0 } else { value }
 }
 
 /// The class that Cassandra's JSON reader gives such a value.

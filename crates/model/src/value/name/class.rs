@@ -57,7 +57,7 @@ impl CqlType {
             CqlType::Tuple(fields) => write_of("TupleType", fields.iter(), true, out),
             CqlType::Vector { element, dimension } => {
                 out.push_str("VectorType(");
-                element.freeze().write_class_name(inside_frozen, out);
+                element.write_class_name(inside_frozen, out);
                 out.push_str(&format!(" , {dimension})"));
             }
             CqlType::Udt { definition, .. } => write_user_type(definition, below, out),

@@ -28,7 +28,12 @@ fn names(result: &DescribeResult) -> Vec<&str> {
 #[test]
 fn keyspaces_are_listed_with_the_virtual_ones_whatever_is_in_use() {
     let all = [
-        "system", "system_auth", "system_distributed", "system_schema", "system_traces", "system_views",
+        "system",
+        "system_auth",
+        "system_distributed",
+        "system_schema",
+        "system_traces",
+        "system_views",
         "system_virtual_schema",
     ];
     let session = Session::new();

@@ -60,8 +60,18 @@ fn ids_are_those_of_every_cassandra_node() {
 fn columns_are_in_the_order_of_select_star() {
     let names: Vec<&str> = table("system", "peers_v2").columns().map(|column| &*column.name).collect();
     let want = [
-        "peer", "peer_port", "data_center", "host_id", "native_address", "native_port", "preferred_ip",
-        "preferred_port", "rack", "release_version", "schema_version", "tokens",
+        "peer",
+        "peer_port",
+        "data_center",
+        "host_id",
+        "native_address",
+        "native_port",
+        "preferred_ip",
+        "preferred_port",
+        "rack",
+        "release_version",
+        "schema_version",
+        "tokens",
     ];
     assert_eq!(names, want);
 }
@@ -78,6 +88,9 @@ fn users_write_neither_the_nodes_own_tables_nor_virtual_ones() {
         Err(QueryError::invalid("Truncation is not supported by table system_views.clients"))
     );
     assert!(matches!(check("system", "local", WriteKind::Modify), Err(QueryError::Unauthorized(_))));
-    assert!(matches!(check("system_schema", "tables", WriteKind::Truncate), Err(QueryError::Unauthorized(_))));
+    assert!(matches!(
+        check("system_schema", "tables", WriteKind::Truncate),
+        Err(QueryError::Unauthorized(_))
+    ));
     assert_eq!(check("system_traces", "events", WriteKind::Modify), Ok(()));
 }

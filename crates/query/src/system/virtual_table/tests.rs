@@ -50,8 +50,14 @@ fn the_virtual_schema_describes_itself() {
     assert_eq!(
         shown(table, &columns[0]),
         [
-            "system_views", "clients", "address", "clustering_order=none", "column_name_bytes=address",
-            "kind=partition_key", "position=\0\0\0\0", "type=inet",
+            "system_views",
+            "clients",
+            "address",
+            "clustering_order=none",
+            "column_name_bytes=address",
+            "kind=partition_key",
+            "position=\0\0\0\0",
+            "type=inet",
         ]
     );
     assert!(columns.is_sorted_by(|(a, a_row), (b, b_row)| {
@@ -64,7 +70,8 @@ fn settings_stand_in_the_order_of_their_names() {
     let settings = [("b".to_owned(), None), ("a".to_owned(), Some("1".to_owned()))].into();
     let node = NodeState { settings, ..NodeState::default() };
     let table = definitions::table("system_views", "settings");
-    let rows: Vec<Vec<String>> = rows("system_views", "settings", &node).iter().map(|row| shown(table, row)).collect();
+    let rows: Vec<Vec<String>> =
+        rows("system_views", "settings", &node).iter().map(|row| shown(table, row)).collect();
     assert_eq!(rows, [vec!["a", "value=1"], vec!["b"]]);
 }
 
@@ -85,6 +92,8 @@ fn clients_are_shown_with_their_options() {
     let rows = rows("system_views", "clients", &node);
     let shown = shown(table, &rows[0]);
     assert_eq!(&*rows[0].0.key, [127, 0, 0, 1]);
-    assert!(shown.contains(&"driver_name=gocql".to_owned()) && shown.contains(&"username=anonymous".to_owned()));
+    assert!(
+        shown.contains(&"driver_name=gocql".to_owned()) && shown.contains(&"username=anonymous".to_owned())
+    );
     assert!(!shown.iter().any(|value| value.starts_with("keyspace_name")));
 }

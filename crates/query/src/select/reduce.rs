@@ -1,8 +1,8 @@
 //! Aggregates and groups: many rows, one row of the result.
 
+use cql::bind::function::total::{Total, Want};
 use cql::bind::select::SelectPlan;
 use cql::bind::select::aggregate::{Aggregate, Reduction};
-use cql::bind::function::total::{Total, Want};
 use cql::bind::term::EvalContext;
 use model::{Clustering, PartitionKey, QueryError, Value};
 

@@ -274,7 +274,8 @@ fn cell_metadata(
     let key_type = key_type(ty);
     let is_user_type = matches!(ty, CqlType::Udt { .. });
     if let Some(path) = &part.path {
-        let is_it = |known: &Bytes| if is_user_type { known == path } else { key_type.compare(known, path).is_eq() };
+        let is_it =
+            |known: &Bytes| if is_user_type { known == path } else { key_type.compare(known, path).is_eq() };
         return cells.iter().find(|(known, _)| is_it(known)).and_then(|(_, cell)| of_cell(cell));
     }
     let live: Vec<&(Bytes, Cell)> = cells

@@ -146,7 +146,9 @@ impl Number {
 /// What `new BigDecimal("NaN")` and `new BigDecimal("Infinity")` say.
 fn no_digit(number: f64) -> Failure {
     let first = if number.is_nan() { 'N' } else { 'I' };
-    format!("Character {first} is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark.")
+    format!(
+        "Character {first} is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark."
+    )
 }
 
 fn not_finite() -> Failure {

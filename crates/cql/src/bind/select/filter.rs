@@ -10,6 +10,7 @@ use crate::bind::{Markers, Receiver, Scope, column};
 
 /// Which partitions are read.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a statement has one")]
 pub enum Partitions {
     /// Those whose key columns all have an equality or an IN.
     Keys(KeyRestrictions),
@@ -297,6 +298,7 @@ fn filters_of(
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
 enum Bound {
     Key(Test),
     Filter(Filter),
@@ -464,7 +466,8 @@ fn check_duplicate(filters: &[Filter], new: &Filter) -> Result<(), QueryError> {
                     new.name
                 )));
             }
-            (FilterKind::In(_) | FilterKind::InMarker(_), other) | (other, FilterKind::In(_) | FilterKind::InMarker(_))
+            (FilterKind::In(_) | FilterKind::InMarker(_), other)
+            | (other, FilterKind::In(_) | FilterKind::InMarker(_))
                 if !matches!(other, Compare(Operator::Eq, _)) =>
             {
                 return Err(QueryError::Invalid(format!(

@@ -119,8 +119,7 @@ impl Selection {
         }
         for item in &select.selectors {
             let bound = binder.bind(&item.selectable)?;
-            let is_bracketed =
-                matches!(&item.selectable, Selectable::Parentheses(parts) if parts.len() == 1);
+            let is_bracketed = matches!(&item.selectable, Selectable::Parentheses(parts) if parts.len() == 1);
             let Bound::Typed { selector, ty, name } = bound else {
                 return Err(untyped(&bound.name()));
             };
@@ -151,6 +150,7 @@ fn distinct_star(table: &Table) -> String {
 }
 
 /// A bound expression: of a known type, or a term that takes the type of where it goes.
+#[expect(clippy::large_enum_variant, reason = "lives while a statement is bound")]
 enum Bound {
     Typed { selector: Selector, ty: CqlType, name: String },
     Term(Term),
@@ -344,7 +344,8 @@ impl Binder<'_, '_> {
                     )));
                 }
                 for (field, field_type) in &definition.fields {
-                    let is_it = |key: &Selectable| matches!(key, Selectable::Column(name) if **name == **field);
+                    let is_it =
+                        |key: &Selectable| matches!(key, Selectable::Column(name) if **name == **field);
                     parts.push(match entries.iter().find(|(key, _)| is_it(key)) {
                         Some((_, value)) => self.of_type(value, field_type, (shown, whole))?,
                         None => Selector::Value(Expr::Null),
@@ -481,10 +482,12 @@ impl Binder<'_, '_> {
     fn cell_metadata(&mut self, kind: CellMetadata, inner: &Selectable) -> Result<Bound, QueryError> {
         let column_name = match inner {
             Selectable::Column(name) => name,
-            Selectable::Element(of, _) | Selectable::Field(of, _) | Selectable::Slice(of, ..) => match &**of {
-                Selectable::Column(name) => name,
-                _ => return Err(unsupported_metadata(kind)),
-            },
+            Selectable::Element(of, _) | Selectable::Field(of, _) | Selectable::Slice(of, ..) => {
+                match &**of {
+                    Selectable::Column(name) => name,
+                    _ => return Err(unsupported_metadata(kind)),
+                }
+            }
             _ => return Err(unsupported_metadata(kind)),
         };
         let (access, ty) = self.column(column_name)?;

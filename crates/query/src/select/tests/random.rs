@@ -51,7 +51,9 @@ fn slices_are_what_a_naive_filter_leaves() {
             shown.collect::<Vec<_>>().join(", ")
         };
         let mut session = Session::new();
-        session.run("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+        session.run(
+            "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+        );
         session.run("USE ks");
         session.run(&format!(
             "CREATE TABLE t (k int, a int, b int, c int, PRIMARY KEY (k, a, b, c)) WITH CLUSTERING ORDER BY ({})",
@@ -60,7 +62,8 @@ fn slices_are_what_a_naive_filter_leaves() {
         let mut all = Vec::new();
         for number in 0..64_i64 {
             let row = vec![number / 16, number / 4 % 4, number % 4];
-            session.run(&format!("INSERT INTO t (k, a, b, c) VALUES (1, {}, {}, {})", row[0], row[1], row[2]));
+            session
+                .run(&format!("INSERT INTO t (k, a, b, c) VALUES (1, {}, {}, {})", row[0], row[1], row[2]));
             all.push(row);
         }
         all.sort_by(|x, y| {

@@ -403,7 +403,7 @@ fn check_keys(modify: &Modify) -> Result<(), QueryError> {
     if modify.is_static_only() && !table.clustering.is_empty() {
         let is_allowed = modify.clustering.is_empty() || modify.kind == Kind::Insert;
         let all_named = missing(&table.clustering, &modify.clustering).is_empty();
-        if !is_allowed && !(modify.kind == Kind::Delete && !all_named) {
+        if !is_allowed && (modify.kind != Kind::Delete || all_named) {
             return Err(QueryError::Invalid(format!(
                 "Invalid restrictions on clustering columns since the {} statement modifies only static columns",
                 modify.kind.name()

@@ -624,10 +624,13 @@ fn finish(ty: &CqlType, parts: Vec<Expr>) -> Result<Expr, QueryError> {
 
 fn compose(ty: &CqlType, parts: &[Expr], ctx: &EvalContext<'_>) -> Result<BoundValue, QueryError> {
     let mut values = Vec::with_capacity(parts.len());
-    let is_collection = ty.is_collection() || matches!(ty, CqlType::Vector { .. });
+    let is_collection = ty.is_collection();
     for part in parts {
         match part.evaluate(ctx)? {
             BoundValue::Value(bytes) => values.push(Some(bytes)),
+            BoundValue::Null | BoundValue::Unset if matches!(ty, CqlType::Vector { .. }) => {
+                return Err(QueryError::invalid("null is not supported inside vectors"));
+            }
             BoundValue::Null | BoundValue::Unset if is_collection => {
                 let what = if matches!(ty, CqlType::Vector { .. }) { "vectors" } else { "collections" };
                 return Err(QueryError::Invalid(format!("null is not supported inside {what}")));

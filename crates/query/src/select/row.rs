@@ -119,8 +119,18 @@ pub fn evaluate(
         Selector::Column { access, ty } => {
             Ok(column_value(*access, ty, view).map(|value| Bytes::copy_from_slice(&value)))
         }
-        Selector::CellMetadata { kind, access, ty, element, field } => {
-            cell_metadata(*kind, *access, ty, element.as_ref(), *field, view, ctx)
+        Selector::CellMetadata { kind, access, ty, element, field, range } => {
+            let path = match (element, field) {
+                (Some(key), _) => Some(value_of(key, ctx)?.unwrap_or_default()),
+                (None, Some(field)) => Some(Bytes::copy_from_slice(&field.to_be_bytes())),
+                (None, None) => None,
+            };
+            let bound = |side: &Option<Expr>| side.as_ref().map_or(Ok(None), |expr| value_of(expr, ctx));
+            let (from, to) = match range {
+                Some((from, to)) => (bound(from)?, bound(to)?),
+                None => (None, None),
+            };
+            Ok(cell_metadata(*kind, view.column_data(*access), ty, &CellPart { path, from, to }, view.now_s))
         }
         Selector::Value(expr) => value_of(expr, ctx),
         Selector::Call { function, arguments } => {
@@ -227,17 +237,23 @@ fn entries(ty: &CqlType, value: &Bytes) -> Result<Vec<(Bytes, Bytes)>, QueryErro
     }
 }
 
+/// Which cells of a column are asked about: the one at a path, or those between two.
+struct CellPart {
+    path: Option<Bytes>,
+    from: Value,
+    to: Value,
+}
+
+/// Write time or time to live of one cell, or a list with those of several.
 fn cell_metadata(
     kind: CellMetadata,
-    access: Access,
+    data: Option<&ColumnData>,
     ty: &CqlType,
-    element: Option<&Expr>,
-    field: Option<u16>,
-    view: &RowView<'_>,
-    ctx: &EvalContext<'_>,
-) -> Result<Value, QueryError> {
+    part: &CellPart,
+    now_s: u32,
+) -> Value {
     let of_cell = |cell: &Cell| -> Value {
-        if !cell.is_live(view.now_s) {
+        if !cell.is_live(now_s) {
             return None;
         }
         match kind {
@@ -246,53 +262,51 @@ fn cell_metadata(
             }
             CellMetadata::Ttl if cell.ttl_s == NO_TTL => None,
             CellMetadata::Ttl => {
-                let left = cell.local_deletion_s.saturating_sub(view.now_s) as i32;
+                let left = cell.local_deletion_s.saturating_sub(now_s) as i32;
                 Some(left.to_be_bytes().to_vec().into())
             }
         }
     };
-    match view.column_data(access) {
-        None => Ok(None),
-        Some(ColumnData::Cell(cell)) => Ok(of_cell(cell)),
-        Some(ColumnData::Complex { cells, .. }) => {
-            let path = match (element, field) {
-                (Some(key), _) => value_of(key, ctx)?,
-                (None, Some(field)) => Some(Bytes::copy_from_slice(&field.to_be_bytes())),
-                (None, None) => None,
-            };
-            if let Some(path) = path {
-                let key_type = key_type(ty);
-                let is_it = |known: &Bytes| {
-                    if field.is_some() { *known == path } else { key_type.compare(known, &path).is_eq() }
-                };
-                return Ok(cells.iter().find(|(known, _)| is_it(known)).and_then(|(_, cell)| of_cell(cell)));
-            }
-            let live: Vec<&Cell> =
-                cells.iter().map(|(_, cell)| cell).filter(|cell| cell.is_live(view.now_s)).collect();
-            if kind == CellMetadata::MaxWriteTime {
-                return Ok(live
-                    .iter()
-                    .map(|cell| cell.timestamp_us)
-                    .max()
-                    .map(|us| us.to_be_bytes().to_vec().into()));
-            }
-            if live.is_empty() {
-                return Ok(None);
-            }
-            // A list has no place for null: absent times to live are shown as an element of no bytes... of length -1.
-            let mut out = (live.len() as i32).to_be_bytes().to_vec();
-            for cell in live {
-                match of_cell(cell) {
-                    Some(value) => {
-                        out.extend_from_slice(&(value.len() as i32).to_be_bytes());
-                        out.extend_from_slice(&value);
-                    }
-                    None => out.extend_from_slice(&(-1_i32).to_be_bytes()),
-                }
-            }
-            Ok(Some(out.into()))
-        }
+    let cells = match data? {
+        ColumnData::Cell(cell) => return of_cell(cell),
+        ColumnData::Complex { cells, .. } => cells,
+    };
+    let key_type = key_type(ty);
+    let is_user_type = matches!(ty, CqlType::Udt { .. });
+    if let Some(path) = &part.path {
+        let is_it =
+            |known: &Bytes| if is_user_type { known == path } else { key_type.compare(known, path).is_eq() };
+        return cells.iter().find(|(known, _)| is_it(known)).and_then(|(_, cell)| of_cell(cell));
     }
+    let live: Vec<&(Bytes, Cell)> = cells
+        .iter()
+        .filter(|(path, cell)| {
+            cell.is_live(now_s)
+                && part.from.as_ref().is_none_or(|from| key_type.compare(path, from).is_ge())
+                && part.to.as_ref().is_none_or(|to| key_type.compare(path, to).is_le())
+        })
+        .collect();
+    if live.is_empty() {
+        return None;
+    }
+    if kind == CellMetadata::MaxWriteTime {
+        let newest = live.iter().map(|(_, cell)| cell.timestamp_us).max()?;
+        return Some(newest.to_be_bytes().to_vec().into());
+    }
+    let values: Vec<Value> = match ty {
+        // All fields have their place, also those without a value.
+        CqlType::Udt { definition, .. } => (0..definition.fields.len() as u16)
+            .map(|field| {
+                let found = live.iter().find(|(path, _)| path.as_ref() == field.to_be_bytes());
+                found.and_then(|(_, cell)| of_cell(cell))
+            })
+            .collect(),
+        _ => live.iter().map(|(_, cell)| of_cell(cell)).collect(),
+    };
+    // A list that, unlike a list in a column, has nulls in it.
+    let mut out = (values.len() as i32).to_be_bytes().to_vec();
+    out.extend(collection::pack_tuple(&values));
+    Some(out.into())
 }
 
 /// True if an aggregate's result is in it.

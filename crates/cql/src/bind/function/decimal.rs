@@ -140,8 +140,7 @@ impl Decimal {
         let scale = (MIN_QUOTIENT_DIGITS - first_digit)
             .max(i64::from(self.scale))
             .max(i64::from(other.scale))
-            .max(MIN_QUOTIENT_DIGITS)
-            .min(MAX_QUOTIENT_SCALE);
+            .clamp(MIN_QUOTIENT_DIGITS, MAX_QUOTIENT_SCALE);
         Ok(self.divide_to_scale(other, scale as i32)?.stripped())
     }
 

@@ -10,6 +10,7 @@ use crate::bind::{Markers, Receiver, Scope, column};
 
 /// Which partitions are read.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a statement has one")]
 pub enum Partitions {
     /// Those whose key columns all have an equality or an IN.
     Keys(KeyRestrictions),
@@ -297,6 +298,7 @@ fn filters_of(
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
 enum Bound {
     Key(Test),
     Filter(Filter),

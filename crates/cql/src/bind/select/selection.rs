@@ -48,6 +48,8 @@ pub enum Selector {
         ty: CqlType,
         element: Option<Expr>,
         field: Option<u16>,
+        /// `[from..to]`
+        range: Option<(Option<Expr>, Option<Expr>)>,
     },
     /// A value that is the same for all rows.
     Value(Expr),
@@ -148,6 +150,7 @@ fn distinct_star(table: &Table) -> String {
 }
 
 /// A bound expression: of a known type, or a term that takes the type of where it goes.
+#[expect(clippy::large_enum_variant, reason = "lives while a statement is bound")]
 enum Bound {
     Typed { selector: Selector, ty: CqlType, name: String },
     Term(Term),
@@ -227,7 +230,7 @@ impl Binder<'_, '_> {
             Selectable::TypeHint(hint, inner) => {
                 let ty = types::resolve(hint, self.scope.schema, &self.table.keyspace)?;
                 let shown = format!("({}){}", hint_name(&ty), self.shown(inner)?);
-                let selector = self.of_type(inner, &ty, &shown)?;
+                let selector = self.of_type(inner, &ty, (&shown, &ty))?;
                 Ok(Bound::Typed { selector, ty, name: shown })
             }
             Selectable::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right),
@@ -293,12 +296,12 @@ impl Binder<'_, '_> {
         &mut self,
         selectable: &Selectable,
         ty: &CqlType,
-        shown: &str,
+        (shown, whole): (&str, &CqlType),
     ) -> Result<Selector, QueryError> {
         let refused = || {
             QueryError::Invalid(format!(
                 "Cannot assign value {shown} to {shown} of type {}",
-                ty.freeze().cql_name()
+                whole.freeze().cql_name()
             ))
         };
         if let Some(term) = as_term(selectable) {
@@ -312,42 +315,46 @@ impl Binder<'_, '_> {
             (Selectable::List(elements), CqlType::List { element, .. })
             | (Selectable::Set(elements), CqlType::Set { element, .. }) => {
                 for part in elements {
-                    parts.push(self.of_type(part, element, shown)?);
+                    parts.push(self.of_type(part, element, (shown, whole))?);
                 }
             }
             (Selectable::List(elements), CqlType::Vector { element, dimension })
                 if elements.len() == *dimension as usize =>
             {
                 for part in elements {
-                    parts.push(self.of_type(part, element, shown)?);
+                    parts.push(self.of_type(part, element, (shown, whole))?);
                 }
             }
             (Selectable::MapOrUserType(entries), CqlType::Map { key, value, .. }) => {
                 for (key_part, value_part) in entries {
-                    parts.push(self.of_type(key_part, key, shown)?);
-                    parts.push(self.of_type(value_part, value, shown)?);
+                    parts.push(self.of_type(key_part, key, (shown, whole))?);
+                    parts.push(self.of_type(value_part, value, (shown, whole))?);
                 }
             }
             (Selectable::MapOrUserType(entries), CqlType::Udt { definition, .. }) => {
-                for (field, field_type) in &definition.fields {
-                    let is_it =
-                        |key: &Selectable| matches!(key, Selectable::Column(name) if **name == **field);
-                    parts.push(match entries.iter().find(|(key, _)| is_it(key)) {
-                        Some((_, value)) => self.of_type(value, field_type, shown)?,
-                        None => Selector::Value(Expr::Null),
-                    });
-                }
                 let known = |key: &Selectable| {
                     matches!(key, Selectable::Column(name)
                         if definition.fields.iter().any(|(field, _)| **field == **name))
                 };
-                if !entries.iter().all(|(key, _)| known(key)) {
-                    return Err(refused());
+                if let Some((unknown, _)) = entries.iter().find(|(key, _)| !known(key)) {
+                    let Selectable::Column(name) = unknown else { return Err(refused()) };
+                    return Err(QueryError::Invalid(format!(
+                        "Unknown field '{name}' in value of user defined type {}",
+                        definition.name
+                    )));
+                }
+                for (field, field_type) in &definition.fields {
+                    let is_it =
+                        |key: &Selectable| matches!(key, Selectable::Column(name) if **name == **field);
+                    parts.push(match entries.iter().find(|(key, _)| is_it(key)) {
+                        Some((_, value)) => self.of_type(value, field_type, (shown, whole))?,
+                        None => Selector::Value(Expr::Null),
+                    });
                 }
             }
             (Selectable::Parentheses(elements), CqlType::Tuple(types)) if elements.len() == types.len() => {
                 for (part, ty) in elements.iter().zip(types.iter()) {
-                    parts.push(self.of_type(part, ty, shown)?);
+                    parts.push(self.of_type(part, ty, (shown, whole))?);
                 }
             }
             _ => {
@@ -473,54 +480,36 @@ impl Binder<'_, '_> {
     }
 
     fn cell_metadata(&mut self, kind: CellMetadata, inner: &Selectable) -> Result<Bound, QueryError> {
-        let (name, element, field_name) = match inner {
-            Selectable::Column(name) => (name, None, None),
-            Selectable::Element(of, key) => match &**of {
-                Selectable::Column(name) => (name, Some(key), None),
-                _ => return Err(unsupported_metadata(kind)),
-            },
-            Selectable::Field(of, field) => match &**of {
-                Selectable::Column(name) => (name, None, Some(field)),
-                _ => return Err(unsupported_metadata(kind)),
-            },
+        let column_name = match inner {
+            Selectable::Column(name) => name,
+            Selectable::Element(of, _) | Selectable::Field(of, _) | Selectable::Slice(of, ..) => {
+                match &**of {
+                    Selectable::Column(name) => name,
+                    _ => return Err(unsupported_metadata(kind)),
+                }
+            }
             _ => return Err(unsupported_metadata(kind)),
         };
-        let (access, ty) = self.column(name)?;
+        let (access, ty) = self.column(column_name)?;
         if matches!(access, Access::PartitionKey(_) | Access::Clustering(_)) {
             return Err(QueryError::Invalid(format!(
-                "Cannot use selection function {} on PRIMARY KEY part {name}",
+                "Cannot use selection function {} on PRIMARY KEY part {column_name}",
                 kind.name()
             )));
         }
-        let mut shown = name.clone();
-        let mut bound_element = None;
-        let mut field = None;
-        if let Some(key) = element {
-            let key_type = match &ty {
-                CqlType::Map { key, frozen: false, .. } => CqlType::clone(key),
-                CqlType::Set { element, frozen: false } => CqlType::clone(element),
-                _ => return Err(unsupported_metadata(kind)),
-            };
-            let receiver = Receiver::new(self.table, format!("key({name})"), key_type);
-            bound_element = Some(Expr::bind(key, &receiver, self.scope, self.markers)?);
-            shown = format!("{name}[{key}]");
-        }
-        if let Some(wanted) = field_name {
-            let CqlType::Udt { definition, frozen: false } = &ty else {
-                return Err(unsupported_metadata(kind));
-            };
-            let index =
-                definition.fields.iter().position(|(known, _)| **known == **wanted).ok_or_else(|| {
-                    QueryError::Invalid(format!("{name} of type {} has no field {wanted}", ty.cql_name()))
-                })?;
-            field = u16::try_from(index).ok();
-            shown = format!("{name}.{wanted}");
-        }
+        // Binding the argument as a value checks it and gives its name.
+        let (shown, (element, field, range)) = match self.bind(inner)? {
+            Bound::Typed { selector, name, .. } => (name, part_of(selector)),
+            Bound::Term(_) => return Err(unsupported_metadata(kind)),
+        };
+        // A frozen value has one cell, whatever part of it is asked about.
+        let is_multi = ty.is_multi_cell();
+        let (element, field, range) = if is_multi { (element, field, range) } else { (None, None, None) };
         let one = if kind == CellMetadata::Ttl { CqlType::Int } else { CqlType::Bigint };
-        let is_list = ty.is_multi_cell() && bound_element.is_none() && field.is_none();
+        let is_list = is_multi && element.is_none() && field.is_none();
         let result =
             if is_list && kind != CellMetadata::MaxWriteTime { CqlType::list(one, false) } else { one };
-        let selector = Selector::CellMetadata { kind, access, ty, element: bound_element, field };
+        let selector = Selector::CellMetadata { kind, access, ty, element, field, range };
         Ok(Bound::Typed { selector, ty: result, name: format!("{}({shown})", kind.name()) })
     }
 
@@ -638,6 +627,18 @@ impl Binder<'_, '_> {
             ty,
             name: shown,
         })
+    }
+}
+
+type Part = (Option<Expr>, Option<u16>, Option<(Option<Expr>, Option<Expr>)>);
+
+/// Which part of a column a selector takes.
+fn part_of(selector: Selector) -> Part {
+    match selector {
+        Selector::Element { key, .. } => (Some(key), None, None),
+        Selector::Field { index, .. } => (None, u16::try_from(index).ok(), None),
+        Selector::Slice { from, to, .. } => (None, None, Some((from, to))),
+        _ => (None, None, None),
     }
 }
 

@@ -73,11 +73,6 @@ fn floor(source: &CqlType, result: &CqlType, values: &[Value]) -> Result<Value, 
         Some(Some(start)) => temporal::millis(result, start).unwrap_or(0),
     };
     let shown = || CqlType::Duration.to_text(duration);
-    if start > time {
-        return Err(QueryError::invalid(
-            "The floor function starting time is greater than the provided time",
-        ));
-    }
     check_positive(&parsed)?;
     if *source == CqlType::Date && parsed.nanoseconds != 0 {
         return Err(QueryError::Invalid(format!(
@@ -90,6 +85,11 @@ fn floor(source: &CqlType, result: &CqlType, values: &[Value]) -> Result<Value, 
             "The floor cannot be computed for the {} duration as precision is below 1 millisecond",
             shown()
         )));
+    }
+    if start > time {
+        return Err(QueryError::invalid(
+            "The floor function starting time is greater than the provided time",
+        ));
     }
     let floor = parsed.floor(time, start);
     Ok(Some(

@@ -11,8 +11,10 @@ use crate::types::CqlType;
 
 /// Merges two versions of one row. What either's deletions shadow is dropped.
 pub fn merge_rows(table: &Table, a: Row, b: Row) -> Row {
+    // Values that are equal in order may differ in bytes (1.0 and 1.00): both sides must choose the same.
+    let clustering = if b.clustering.values < a.clustering.values { b.clustering } else { a.clustering };
     let merged = Row {
-        clustering: a.clustering,
+        clustering,
         liveness: newer_liveness(a.liveness, b.liveness),
         deletion: a.deletion.max(b.deletion),
         columns: merge_columns(table, a.columns, b.columns),

@@ -623,7 +623,14 @@ impl Run<'_> {
             let is_whole = self.plan.group_by.is_none();
             let goes_on = self.outcome.next_page.is_some() || self.remaining == 0;
             if is_whole || (groups.is_open() && !goes_on) {
+                let last = groups.last_row();
                 self.emit_group(&mut groups, sink)?;
+                self.page = self.page.saturating_sub(1);
+                // A full page says that there may be more, also where nothing follows.
+                if let (0, Some(last), false) = (self.page, last, is_whole || self.remaining == 0) {
+                    self.outcome.next_page =
+                        Some(self.position(&last.key, last.clustering.as_ref(), last.left));
+                }
             }
         }
         if let Some(mut sorted) = self.sorted.take() {

@@ -120,9 +120,11 @@ impl<'a> Scope<'a> {
 /// Resolves a column's name.
 pub fn column<'t>(table: &'t Table, name: &str) -> Result<&'t model::Column, QueryError> {
     table.column(name).ok_or_else(|| {
+        let quoted = model::value::name::quote_identifier;
         QueryError::Invalid(format!(
             "Undefined column name {name} in table {}.{}",
-            table.keyspace, table.name
+            quoted(&table.keyspace),
+            quoted(&table.name)
         ))
     })
 }

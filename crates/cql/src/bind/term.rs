@@ -632,7 +632,8 @@ fn compose(ty: &CqlType, parts: &[Expr], ctx: &EvalContext<'_>) -> Result<BoundV
                 return Err(QueryError::invalid("null is not supported inside vectors"));
             }
             BoundValue::Null | BoundValue::Unset if is_collection => {
-                return Err(QueryError::invalid("null is not supported inside collections"));
+                let what = if matches!(ty, CqlType::Vector { .. }) { "vectors" } else { "collections" };
+                return Err(QueryError::Invalid(format!("null is not supported inside {what}")));
             }
             BoundValue::Null | BoundValue::Unset => values.push(None),
         }

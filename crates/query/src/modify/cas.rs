@@ -110,15 +110,21 @@ fn refusal(
     is_batch: bool,
     now_s: u32,
 ) -> CasAnswer {
-    let tested = tested_columns(statements, table);
-    let shows_all = is_batch || tested.is_empty();
-    let shown: Vec<&Column> = if shows_all { table.columns().collect() } else { tested };
+    let is_about_existence =
+        statements.iter().any(|modify| matches!(modify.condition, Condition::Exists | Condition::NotExists));
+    let shown: Vec<&Column> = if is_about_existence {
+        table.columns().collect()
+    } else {
+        // A batch may have looked at several rows: their keys tell them apart.
+        let keys = table.partition_key.iter().chain(&table.clustering).filter(|_| is_batch);
+        keys.chain(tested_columns(statements, table)).collect()
+    };
     let mut columns = vec![applied_column()];
     let mut rows = Vec::new();
     for (clustering, found) in looked_at {
         let row = found.row.as_ref().filter(|row| is_live(row, now_s));
         let statics = found.static_row.as_ref().filter(|row| is_live(row, now_s));
-        let exists = row.is_some() || (statics.is_some() && (clustering.is_none() || !shows_all));
+        let exists = row.is_some() || (statics.is_some() && (clustering.is_none() || !is_about_existence));
         if !exists {
             continue;
         }
@@ -137,7 +143,7 @@ fn refusal(
     CasAnswer { applied: false, columns, rows }
 }
 
-/// The columns of the conditions, regular ones before static ones; none if a condition is about existence.
+/// The columns of the conditions, regular ones before static ones.
 fn tested_columns<'t>(statements: &[&Modify], table: &'t Table) -> Vec<&'t Column> {
     let mut names = Vec::new();
     for modify in statements {

@@ -112,7 +112,9 @@ impl Core {
             let logged_count = encode_body(group, body);
             self.check_body(body)?;
             let crc = crc32(body);
-            let version = |target: &Target<'_>| (target.version, &*target.mutation.table);
+            fn version<'t>(target: &Target<'t>) -> (u64, &'t Table) {
+                (target.version, &target.mutation.table)
+            }
             let (one, many): ([(u64, &Table); 1], Vec<(u64, &Table)>);
             let versions: &[(u64, &Table)] = if let [only] = group {
                 one = [version(only)];

@@ -72,7 +72,8 @@ impl Partitions {
             self.by_hash.resize_with(TABLES_COUNT, HashTable::new);
         }
         let chunks = &self.chunks;
-        let key_of = |number: u32| chunks[number as usize / CHUNK_COUNT][number as usize % CHUNK_COUNT].key.bytes();
+        let key_of =
+            |number: u32| chunks[number as usize / CHUNK_COUNT][number as usize % CHUNK_COUNT].key.bytes();
         match self.by_token.entry(token) {
             btree_map::Entry::Vacant(vacant) => {
                 vacant.insert(Numbers::One(number));

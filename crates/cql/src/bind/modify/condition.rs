@@ -94,6 +94,9 @@ fn bind_test(
             column.name
         )));
     }
+    if column.ty == CqlType::Counter {
+        return Err(QueryError::invalid("Conditions on counters are not supported"));
+    }
     let whole = Receiver::column(table, column);
     let name = &column.name;
     let (part, receiver) = match &condition.part {

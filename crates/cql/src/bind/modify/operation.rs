@@ -97,6 +97,11 @@ impl Operation {
         markers: &mut Markers,
     ) -> Result<Operation, QueryError> {
         let receiver = Receiver::column(table, column);
+        if let (CqlType::Counter, ast::Operation::Add(Term::Null) | ast::Operation::Subtract(Term::Null)) =
+            (&column.ty, operation)
+        {
+            return Err(QueryError::invalid("Invalid null value for counter increment/decrement"));
+        }
         match operation {
             ast::Operation::Set(value) => Operation::bind_set(table, column, value, scope, markers),
             ast::Operation::Add(value) | ast::Operation::Prepend(value) => {

@@ -97,7 +97,7 @@ pub fn execute(
         ctx,
         now_s: options.now_s,
         filters,
-        slices: if plan.distinct && !plan.table.has_statics() { slices } else { slices },
+        slices,
         per_partition: per_partition.map_or(u64::from(u32::MAX), u64::from),
         remaining: limit.map_or(u64::from(u32::MAX), u64::from),
         page: options.page_size.map_or(u64::MAX, u64::from),

@@ -220,6 +220,3 @@ pub fn cast(
     }
     choose(scope, &format!("system.{name}"), candidates, std::slice::from_ref(argument), receiver)
 }
-
-#[cfg(test)]
-mod tests;

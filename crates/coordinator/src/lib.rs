@@ -98,7 +98,9 @@ impl Coordinator {
 pub fn write_failed(error: WriteError, mutations: &[Mutation]) -> QueryError {
     let table = mutations.first().map_or("", |mutation| &*mutation.table.name);
     match error {
-        WriteError::TooLarge { .. } | WriteError::NegativeDeletion { .. } => QueryError::Invalid(format!("{error}; nothing was written")),
+        WriteError::TooLarge { .. } | WriteError::NegativeDeletion { .. } => {
+            QueryError::Invalid(format!("{error}; nothing was written"))
+        }
         WriteError::KeyLength { bytes: 0 } => QueryError::invalid("Key may not be empty"),
         WriteError::KeyLength { bytes } => QueryError::Invalid(format!(
             "Key length of {bytes} is longer than maximum of {}",

@@ -215,7 +215,10 @@ fn bind_filters<'p>(plan: &'p SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<B
             }
             FilterKind::TupleIn(members, alternatives) => {
                 let names = vec![filter.name.as_str(); members.len()];
-                BoundFilter { tuples: alternatives.evaluate(&names, ctx)?, ..one(Operator::Eq, None, Vec::new()) }
+                BoundFilter {
+                    tuples: alternatives.evaluate(&names, ctx)?,
+                    ..one(Operator::Eq, None, Vec::new())
+                }
             }
         });
     }

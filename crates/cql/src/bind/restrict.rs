@@ -313,15 +313,15 @@ impl KeyRestrictions {
             if test.first >= old.end() || old.first >= test.end() {
                 continue;
             }
-            let both_ranges =
-                matches!((&old.test, &test.test), (Test::Slice { .. }, Test::Slice { .. }));
+            let both_ranges = matches!((&old.test, &test.test), (Test::Slice { .. }, Test::Slice { .. }));
             if both_ranges && old.first != test.first {
                 return Err(QueryError::Invalid(format!(
                     "Column \"{}\" cannot be restricted by two inequalities not starting with the same column",
                     names[0]
                 )));
             }
-            let shared = &names[old.first.saturating_sub(test.first)..names.len().min(old.end() - test.first)];
+            let shared =
+                &names[old.first.saturating_sub(test.first)..names.len().min(old.end() - test.first)];
             let nothing = Test::Slice { lower: None, upper: None };
             let before = std::mem::replace(&mut old.test, nothing);
             old.test = merge(before, test.test, &shared.join(", "), &shared.join(" ,"))?;
@@ -577,12 +577,7 @@ fn intersection(a: &Slice, b: &Slice) -> Slice {
     Slice { start: start.clone(), end: end.clone() }
 }
 
-fn slice_between(
-    prefix: &[Bytes],
-    from: &Edge,
-    to: &Edge,
-    types: &[(CqlType, bool)],
-) -> Slice {
+fn slice_between(prefix: &[Bytes], from: &Edge, to: &Edge, types: &[(CqlType, bool)]) -> Slice {
     let values = |side: &Edge| -> Vec<Value> {
         let tail = side.as_ref().map(|(values, _)| values.as_slice()).unwrap_or_default();
         prefix.iter().chain(tail).cloned().map(Some).collect()

@@ -464,7 +464,8 @@ fn check_duplicate(filters: &[Filter], new: &Filter) -> Result<(), QueryError> {
                     new.name
                 )));
             }
-            (FilterKind::In(_) | FilterKind::InMarker(_), other) | (other, FilterKind::In(_) | FilterKind::InMarker(_))
+            (FilterKind::In(_) | FilterKind::InMarker(_), other)
+            | (other, FilterKind::In(_) | FilterKind::InMarker(_))
                 if !matches!(other, Compare(Operator::Eq, _)) =>
             {
                 return Err(QueryError::Invalid(format!(

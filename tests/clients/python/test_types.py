@@ -189,6 +189,17 @@ def test_every_type_in_a_key(db, layout):
         assert db.one(select, values) == (*values, pick)
 
 
+def test_types_known_by_their_class_only(db):
+    marshal = "org.apache.cassandra.db.marshal."
+    db.table("composites", "k int PRIMARY KEY, c 'CompositeType(AsciiType, Int32Type)', d 'DynamicCompositeType(s => UTF8Type, i => Int32Type)'")
+    for literal, value in {"'abc:123'": ("abc", 123), "'abc'": ("abc",), r"'a\:b:-1'": ("a:b", -1), "12": ("12",)}.items():
+        db.execute(f"INSERT INTO composites (k, c) VALUES (0, {literal})")
+        assert db.one("SELECT c FROM composites WHERE k = 0") == (value,)
+    columns = db.cluster.metadata.keyspaces[db.keyspace].tables["composites"].columns
+    assert columns["c"].cql_type == f"'{marshal}CompositeType({marshal}AsciiType,{marshal}Int32Type)'"
+    assert columns["d"].cql_type == f"'{marshal}DynamicCompositeType(s=>{marshal}UTF8Type,i=>{marshal}Int32Type)'"
+
+
 def test_user_defined_types(db):
     db.execute("CREATE TYPE IF NOT EXISTS street (name text, number int)")
     db.execute("CREATE TYPE IF NOT EXISTS person (name text, home frozen<street>, phones frozen<set<text>>, born date)")

@@ -256,7 +256,8 @@ fn hex(text: &str) -> Result<Vec<u8>, QueryError> {
 fn literal_fit(literal: &Literal, ty: &CqlType) -> Fit {
     use CqlType::*;
     let fits = match literal.kind {
-        LiteralKind::String => matches!(ty, Ascii | Text | Inet | Date | Time | Timestamp | Custom(_)),
+        _ if matches!(ty, Custom(_)) => true,
+        LiteralKind::String => matches!(ty, Ascii | Text | Inet | Date | Time | Timestamp),
         LiteralKind::Integer => matches!(
             ty,
             Bigint

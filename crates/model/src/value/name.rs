@@ -9,6 +9,8 @@ use crate::CqlType;
 
 mod class;
 
+pub(super) use class::composite_components;
+
 /// Native types: CQL name, Java class without the package.
 static NATIVE: [(CqlType, &str, &str); 21] = [
     (CqlType::Ascii, "ascii", "AsciiType"),

@@ -103,3 +103,49 @@ fn the_elements_of_a_vector_are_named_as_declared() {
     let frozen = CqlType::map(CqlType::Int, vector, false).freeze();
     assert_eq!(frozen.cql_name(), "frozen<map<int, vector<list<int>, 2>>>");
 }
+
+/// Seen on Cassandra 5.0.9, which keeps these types under their names only.
+#[test]
+fn composites_are_named_in_full_and_read_from_text() {
+    let full = |class: &str| {
+        CqlType::parse_class_name(class)
+            .map(|(ty, _)| ty.class_name().replace("org.apache.cassandra.db.marshal.", "~"))
+    };
+    for (class, wanted) in [
+        ("CompositeType( AsciiType,Int32Type )", "~CompositeType(~AsciiType,~Int32Type)"),
+        (
+            "CompositeType(ReversedType(Int32Type), FrozenType(ListType(UTF8Type)))",
+            "~CompositeType(~ReversedType(~Int32Type),~FrozenType(~ListType(~UTF8Type)))",
+        ),
+        ("DynamicCompositeType", "~DynamicCompositeType()"),
+        (
+            "DynamicCompositeType(s => UTF8Type, i => Int32Type)",
+            "~DynamicCompositeType(s=>~UTF8Type,i=>~Int32Type)",
+        ),
+        (
+            "DynamicCompositeType(z=>UTF8Type,b=>Int32Type,a=>CompositeType(AsciiType))",
+            "~DynamicCompositeType(a=>~CompositeType(~AsciiType),b=>~Int32Type,z=>~UTF8Type)",
+        ),
+    ] {
+        assert_eq!(full(class).as_deref(), Ok(wanted), "{class}");
+    }
+    for class in
+        ["CompositeType", "CompositeType()", "CompositeType(Foo)", "DynamicCompositeType(ss=>UTF8Type)"]
+    {
+        let name = class.split('(').next().expect("split gives one part at least");
+        let wanted = format!("Invalid definition for comparator org.apache.cassandra.db.marshal.{name}.");
+        assert_eq!(full(class), Err(wanted), "{class}");
+    }
+
+    let (composite, _) = CqlType::parse_class_name("CompositeType(AsciiType, Int32Type)").expect("known");
+    let read = |text| composite.parse_text(text).map(|value| hex(&value));
+    assert_eq!(read("abc:123"), Ok("00036162630000040000007b00".into()));
+    assert_eq!(read("abc"), Ok("000361626300".into()));
+    assert_eq!(read("abc:!"), Ok("000361626301".into()));
+    assert_eq!(read(":"), Ok("000000000000".into()));
+    assert_eq!(read(r"a\:b:1"), Ok("0003613a620000040000000100".into()));
+    assert_eq!(read(""), Ok(String::new()));
+    assert_eq!(read("a:x"), Err("Unable to make int from 'x'".into()));
+    assert!(read("a:1:2").is_err());
+    assert!(read("!").is_err());
+}

@@ -1,5 +1,6 @@
 //! From the text of a constant to a value's bytes.
 
+use crate::value::name::composite_components;
 use crate::value::number::{Decimal, bigint_to_varint, parse_bigint, parse_double, parse_float, unhex};
 use crate::value::time::{Duration, parse_date, parse_time, parse_timestamp};
 use crate::{CqlType, Value};
@@ -56,6 +57,9 @@ impl CqlType {
             CqlType::Udt { definition, .. } => {
                 self.parse_fields(&definition.fields.iter().map(|(_, ty)| ty).collect::<Vec<_>>(), text)
             }
+            CqlType::Custom(class) if let Some(types) = composite_components(class) => {
+                parse_composite(&types, text)
+            }
             CqlType::Counter
             | CqlType::Blob
             | CqlType::Custom(_)
@@ -88,6 +92,30 @@ impl CqlType {
         }
         Ok(crate::value::collection::pack_tuple(&fields))
     }
+}
+
+/// `a:b:c`, fewer than all at will: each component is a length of two bytes, the value, and a zero. A last `!`
+/// makes the last zero a one: what follows everything that begins so.
+fn parse_composite(types: &[CqlType], text: &str) -> Result<Vec<u8>, String> {
+    let mut parts = split_fields(text);
+    let is_after = parts.pop_if(|part| part == "!").is_some();
+    if parts.len() > types.len() {
+        return Err(format!("Invalid composite literal: {} components of {}", parts.len(), types.len()));
+    }
+    let mut bytes = Vec::with_capacity(text.len() + 3 * parts.len());
+    for (part, ty) in parts.iter().zip(types) {
+        let component = ty.parse_text(&part.replace("\\:", ":"))?;
+        let length = u16::try_from(component.len())
+            .map_err(|_| format!("Invalid composite literal: a component of {} bytes", component.len()))?;
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&component);
+        bytes.push(0);
+    }
+    match bytes.last_mut() {
+        Some(last) => *last = u8::from(is_after),
+        None => return Err("Invalid composite literal: it has no components".to_owned()),
+    }
+    Ok(bytes)
 }
 
 fn make(bytes: Option<impl AsRef<[u8]>>, complaint: &str, text: &str) -> Result<Vec<u8>, String> {

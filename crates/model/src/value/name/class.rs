@@ -12,12 +12,10 @@ const PACKAGE: &str = "org.apache.cassandra.db.marshal.";
 /// Types nest no deeper than this in a class name.
 const DEPTH_MAX: usize = 64;
 
-/// Types that we keep as opaque bytes under their class name.
+/// Types that we keep as opaque bytes under their class name, without looking at their arguments.
 const OPAQUE: &[&str] = &[
     "ColumnToCollectionType",
-    "CompositeType",
     "DateType",
-    "DynamicCompositeType",
     "LegacyTimeUUIDType",
     "LexicalUUIDType",
     "PartitionerDefinedOrder",
@@ -79,6 +77,28 @@ impl CqlType {
         parser.skip_blanks();
         if parser.is_at_end() { Ok(parsed) } else { Err(parser.unexpected()) }
     }
+}
+
+/// The types of a composite's components, if this class name (as we write it) is a `CompositeType`.
+pub(in crate::value) fn composite_components(class: &str) -> Option<Vec<CqlType>> {
+    let arguments = class.strip_prefix(PACKAGE)?.strip_prefix("CompositeType")?;
+    Parser { text: arguments, at: 0 }.arguments(0).ok()
+}
+
+fn component_name((ty, is_reversed): &(CqlType, bool)) -> String {
+    match (ty.class_name(), is_reversed) {
+        (name, true) => format!("{PACKAGE}ReversedType({name})"),
+        (name, false) => name,
+    }
+}
+
+/// Aliases are listed as a Java `HashMap` of bytes walks them: by bucket, then as they came.
+fn in_java_map_order(aliases: &mut [(u8, String)]) {
+    let mut buckets_count = 16;
+    while aliases.len() * 4 > buckets_count * 3 {
+        buckets_count *= 2;
+    }
+    aliases.sort_by_key(|(alias, _)| usize::from(*alias) & (buckets_count - 1));
 }
 
 fn write_of<'a>(name: &str, inner: impl IntoIterator<Item = &'a CqlType>, below: bool, out: &mut String) {
@@ -188,6 +208,8 @@ impl<'a> Parser<'a> {
             }
             "VectorType" => self.vector(depth, &invalid())?,
             "UserType" => self.user_type(depth)?,
+            "CompositeType" => self.composite(depth).ok_or_else(invalid)?,
+            "DynamicCompositeType" => self.dynamic_composite(depth).ok_or_else(invalid)?,
             _ if OPAQUE.contains(&short) => {
                 self.skip_arguments()?;
                 let dot = if short.len() == name.len() { PACKAGE } else { "" };
@@ -207,6 +229,11 @@ impl<'a> Parser<'a> {
 
     /// `(type,type...)`, or nothing at all.
     fn arguments(&mut self, depth: usize) -> Result<Vec<CqlType>, String> {
+        Ok(self.arguments_as_written(depth)?.into_iter().map(|(ty, _)| ty).collect())
+    }
+
+    /// As [`Self::arguments`], with the flag of each that it was reversed.
+    fn arguments_as_written(&mut self, depth: usize) -> Result<Vec<(CqlType, bool)>, String> {
         let mut types = Vec::new();
         if !self.eat('(') {
             return Ok(types);
@@ -215,7 +242,7 @@ impl<'a> Parser<'a> {
             return Ok(types);
         }
         loop {
-            types.push(self.class(depth + 1)?.0);
+            types.push(self.class(depth + 1)?);
             if !self.eat(',') {
                 self.expect(')')?;
                 return Ok(types);
@@ -226,6 +253,41 @@ impl<'a> Parser<'a> {
     fn exactly<const N: usize>(&mut self, depth: usize, invalid: &str) -> Result<[CqlType; N], String> {
         let types = self.arguments(depth)?;
         types.try_into().map_err(|_| invalid.to_owned())
+    }
+
+    /// `(type,type...)`, one at least; kept under its name with the full prefix everywhere.
+    fn composite(&mut self, depth: usize) -> Option<CqlType> {
+        let components = self.arguments_as_written(depth).ok()?;
+        let names: Vec<_> = components.iter().map(component_name).collect();
+        (!names.is_empty())
+            .then(|| CqlType::Custom(format!("{PACKAGE}CompositeType({})", names.join(",")).into()))
+    }
+
+    /// `(alias=>type,alias=>type...)` or nothing; an alias is one ASCII character.
+    fn dynamic_composite(&mut self, depth: usize) -> Option<CqlType> {
+        let mut aliases: Vec<(u8, String)> = Vec::new();
+        if self.eat('(') && !self.eat(')') {
+            loop {
+                let &[alias] = self.word().as_bytes() else { return None };
+                if !(self.eat('=') && self.rest().starts_with('>')) {
+                    return None;
+                }
+                self.at += 1;
+                let name = component_name(&self.class(depth + 1).ok()?);
+                match aliases.iter_mut().find(|(known, _)| *known == alias) {
+                    Some((_, known)) => *known = name,
+                    None => aliases.push((alias, name)),
+                }
+                if !self.eat(',') {
+                    self.expect(')').ok()?;
+                    break;
+                }
+            }
+        }
+        in_java_map_order(&mut aliases);
+        let shown: Vec<_> =
+            aliases.iter().map(|(alias, name)| format!("{}=>{name}", char::from(*alias))).collect();
+        Some(CqlType::Custom(format!("{PACKAGE}DynamicCompositeType({})", shown.join(",")).into()))
     }
 
     fn vector(&mut self, depth: usize, invalid: &str) -> Result<CqlType, String> {

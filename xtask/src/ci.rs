@@ -2,7 +2,7 @@
 //!
 //! Each step prints its name and its time; all steps run, and the end names what failed and what was skipped.
 
-mod licenses;
+pub mod licenses;
 mod node;
 
 use std::path::PathBuf;

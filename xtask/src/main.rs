@@ -31,6 +31,7 @@ cargo xtask COMMAND
   ci [--without-node]    format, clippy, tidy, licences, tests, a short simulation, then everything
                          that talks to a node: error texts, scripts, bad input, stock clients, kill -9
   tidy                   floors, module openings, paths of a machine; prints what is longest
+  licenses               licences and sources of all packages
   sim --seed N           a simulated cluster; all its options are the simulator's
 
   scripts [--host H] [--port P] [--update] [FILTER]
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Ok(()) => match command.as_str() {
             "ci" => ci::command(&mut arguments),
             "tidy" => arguments.rest().and_then(|_| tidy::run()),
+            "licenses" => arguments.rest().and_then(|_| ci::licenses::run()),
             "sim" => simulate(&mut arguments),
             "errors" => errors::command(&mut arguments),
             "oracle" => oracle::command(&mut arguments),

@@ -31,6 +31,7 @@ use crate::statement::{Bound, Statement};
 use crate::system::definitions;
 use crate::system::virtual_table::NodeState;
 
+mod batchlog;
 pub mod change;
 mod seal;
 mod source;

@@ -10,7 +10,7 @@
 
 use cql::ast::Operator;
 use cql::bind::restrict;
-use cql::bind::select::{Filter, FilterKind, Partitions, SelectPlan};
+use cql::bind::select::{Access, Filter, FilterKind, Partitions, SelectPlan};
 use cql::bind::term::EvalContext;
 use model::partition::{PartitionIterator, PartitionStream};
 use model::read::{Place, Position};
@@ -26,7 +26,7 @@ pub mod row;
 
 pub use paging::PagingPosition;
 
-use reduce::Groups;
+use reduce::{Groups, LastRow};
 use row::{RowView, evaluate, is_live};
 
 /// Tombstones read by one query that are worth a warning, and that end it.
@@ -118,7 +118,8 @@ pub fn execute(
         Partitions::Range { .. } => None,
     };
     let several = keys.as_ref().is_some_and(|keys| keys.len() > 1);
-    if several && plan.is_ordered && run.groups.is_none() {
+    let is_whole = run.groups.is_some() && plan.group_by.is_none();
+    if several && plan.is_ordered && !is_whole {
         if run.page < run.remaining && options.page_size.is_some() {
             return Err(QueryError::invalid(
                 "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either \
@@ -130,7 +131,7 @@ pub fn execute(
     if let Some(paging) = &options.paging {
         run.remaining = u64::from(paging.remaining);
     }
-    run.warn_about_aggregation(keys.as_deref());
+    run.warn_about_aggregation();
     match keys {
         Some(keys) => run.read_keys(&keys, options.paging.as_ref(), source, sink)?,
         None => run.read_range(options.paging.as_ref(), source, sink)?,
@@ -215,7 +216,10 @@ fn bind_filters<'p>(plan: &'p SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<B
             }
             FilterKind::TupleIn(members, alternatives) => {
                 let names = vec![filter.name.as_str(); members.len()];
-                BoundFilter { tuples: alternatives.evaluate(&names, ctx)?, ..one(Operator::Eq, None, Vec::new()) }
+                BoundFilter {
+                    tuples: alternatives.evaluate(&names, ctx)?,
+                    ..one(Operator::Eq, None, Vec::new())
+                }
             }
         });
     }
@@ -416,11 +420,12 @@ impl Run<'_> {
                 if !self.passes(&view)? {
                     continue;
                 }
-                if left == 0 {
+                let is_new = self.groups.as_ref().is_none_or(|groups| groups.starts_new(self.plan, &view));
+                if left == 0 && is_new {
                     break;
                 }
                 match self.take(&view, &header.key, &row.clustering, &mut left, sink)? {
-                    Flow::GoOn if left > 0 => {}
+                    Flow::GoOn if left > 0 || self.plan.group_by.is_some() => {}
                     Flow::GoOn => break,
                     Flow::Stop => return Ok(Flow::Stop),
                 }
@@ -491,29 +496,35 @@ impl Run<'_> {
         left: &mut u64,
         sink: &mut dyn RowSink,
     ) -> Result<Flow, QueryError> {
-        if groups.starts_new(self.plan, view) && groups.is_open() {
-            let last = groups.last_position();
+        let is_new = groups.starts_new(self.plan, view) || !groups.is_open();
+        if is_new && groups.is_open() {
+            let last = groups.last_row();
             self.emit_group(groups, sink)?;
             if self.remaining == 0 {
                 return Ok(Flow::Stop);
             }
             self.page = self.page.saturating_sub(1);
             if self.page == 0 {
-                if let Some((last_key, last_row)) = last {
-                    let row = last_row.as_ref();
-                    self.outcome.next_page = Some(self.position(&last_key, row, self.per_partition));
-                }
+                self.outcome.next_page =
+                    last.map(|last| self.position(&last.key, last.clustering.as_ref(), last.left));
                 return Ok(Flow::Stop);
             }
         }
-        let _ = left;
-        groups.add(self.plan, view, key, view.row.map(|_| clustering), self.ctx)?;
+        // PER PARTITION LIMIT counts groups; where there are none it is DISTINCT's one row.
+        if is_new || self.plan.group_by.is_none() {
+            *left -= 1;
+        }
+        let clustering = view.row.map(|_| clustering.clone());
+        groups.add(self.plan, view, LastRow { key: key.clone(), clustering, left: *left }, self.ctx)?;
         Ok(Flow::GoOn)
     }
 
     fn emit_group(&mut self, groups: &mut Groups, sink: &mut dyn RowSink) -> Result<(), QueryError> {
         let values = groups.finish(self.plan, self.ctx)?;
-        self.write_values(&values, sink);
+        match &mut self.sorted {
+            Some(sorted) => sorted.push((groups.first_clustering().clone(), values)),
+            None => self.write_values(&values, sink),
+        }
         self.remaining = self.remaining.saturating_sub(1);
         self.outcome.rows_count += 1;
         Ok(())
@@ -587,32 +598,38 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn warn_about_aggregation(&mut self, keys: Option<&[PartitionKey]>) {
-        if !self.plan.selection.is_aggregate() {
+    fn warn_about_aggregation(&mut self) {
+        if self.groups.is_none() {
             return;
         }
-        match keys {
-            None => self.outcome.warnings.push("Aggregation query used without partition key".to_owned()),
-            Some(keys) if keys.len() > 1 => self
-                .outcome
-                .warnings
-                .push("Aggregation query used on multiple partition keys (IN restriction)".to_owned()),
-            Some(_) => {}
-        }
+        let warning = match &self.plan.partitions {
+            Partitions::Keys(keys) if keys.has_in() => {
+                "Aggregation query used on multiple partition keys (IN restriction)"
+            }
+            Partitions::Range { lower: None, upper: None } if !self.restricts_partition_key() => {
+                "Aggregation query used without partition key"
+            }
+            _ => return,
+        };
+        self.outcome.warnings.push(warning.to_owned());
+    }
+
+    fn restricts_partition_key(&self) -> bool {
+        self.filters.iter().any(|bound| matches!(bound.filter.access, Access::PartitionKey(_)))
     }
 
     fn finish(mut self, sink: &mut dyn RowSink) -> Result<SelectOutcome, QueryError> {
-        if let Some(mut sorted) = self.sorted.take() {
-            sorted.sort_by(|a, b| if self.plan.reversed { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
-            for (_, values) in &sorted {
-                self.write_values(values, sink);
-            }
-        }
         if let Some(mut groups) = self.groups.take() {
             let is_whole = self.plan.group_by.is_none();
             let goes_on = self.outcome.next_page.is_some() || self.remaining == 0;
             if is_whole || (groups.is_open() && !goes_on) {
                 self.emit_group(&mut groups, sink)?;
+            }
+        }
+        if let Some(mut sorted) = self.sorted.take() {
+            sorted.sort_by(|a, b| if self.plan.reversed { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
+            for (_, values) in &sorted {
+                self.write_values(values, sink);
             }
         }
         if self.tombstones_count > TOMBSTONE_WARN_COUNT {

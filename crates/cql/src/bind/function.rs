@@ -119,6 +119,7 @@ impl<'a> Argument<'a> {
         match self {
             Argument::Typed(ty, _) => Some(ty.clone()),
             Argument::Term(Term::Literal(literal)) => Some(preferred_type(literal)),
+            Argument::Term(Term::Tuple(elements)) if elements.len() == 1 => of(&elements[0]),
             Argument::Term(Term::List(elements)) if in_selection => {
                 Some(CqlType::list(elements.iter().find_map(of)?, false))
             }
@@ -245,8 +246,12 @@ fn best<'f>(
     arguments: &[Argument<'_>],
     receiver: Option<&CqlType>,
 ) -> Vec<&'f Function> {
+    let is_counter = |argument: &Argument<'_>| matches!(argument, Argument::Typed(CqlType::Counter, _));
+    let any_counter = arguments.iter().any(is_counter);
     let fitting = candidates.iter().filter(|candidate| {
-        candidate.arguments.len() == arguments.len()
+        // A counter is a bigint to all but itself.
+        (any_counter || !candidate.arguments.contains(&CqlType::Counter))
+            && candidate.arguments.len() == arguments.len()
             && receiver.is_none_or(|receiver| type_fit(&candidate.result, receiver).is_assignable())
     });
     let mut weak = Vec::new();

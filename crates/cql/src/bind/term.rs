@@ -327,7 +327,7 @@ pub fn type_fit(given: &CqlType, wanted: &CqlType) -> Fit {
             | (Int | Bigint | Timestamp, Varint)
             | (Timestamp, Bigint)
             | (Bigint, Timestamp)
-            | (Int, Date | Time)
+            | (Int, Date)
     ) && !matches!(given, List { .. } | Set { .. } | Map { .. });
     if compatible { Fit::Weak } else { Fit::No }
 }
@@ -402,6 +402,7 @@ pub fn exact_type(term: &Term, scope: Scope<'_>, keyspace: &str) -> Option<CqlTy
             Some(function::resolve(scope, name, &given, None).ok()?.result)
         }
         Term::TypeHint(hint, _) => super::types::resolve(hint, scope.schema, keyspace).ok(),
+        Term::Tuple(elements) if elements.len() == 1 => exact_type(&elements[0], scope, keyspace),
         Term::Cast(_, target) => Some(super::types::native(*target)),
         Term::Literal(literal) => match literal.kind {
             LiteralKind::Boolean => Some(CqlType::Boolean),
@@ -562,6 +563,10 @@ fn bind_tuple(
     scope: Scope<'_>,
     part: &mut BindPart<'_>,
 ) -> Result<Expr, QueryError> {
+    if let ([only], false) = (elements, matches!(receiver.ty, CqlType::Tuple(_))) {
+        // Just brackets.
+        return part(only, receiver);
+    }
     let CqlType::Tuple(types) = &receiver.ty else {
         return Err(QueryError::Invalid(format!(
             "Invalid tuple type literal for {} of type {}",

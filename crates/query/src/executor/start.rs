@@ -91,11 +91,12 @@ pub fn open(
     };
     let executor = Arc::new(executor);
     executor.introduce(&schema)?;
+    executor.replay_batches(&schema)?;
     Ok(executor)
 }
 
 /// All live rows of a table.
-fn all_rows(engine: &Engine, table: &Arc<Table>) -> Result<Vec<(PartitionKey, Row)>, QueryError> {
+pub(super) fn all_rows(engine: &Engine, table: &Arc<Table>) -> Result<Vec<(PartitionKey, Row)>, QueryError> {
     let failed = |error: SourceError| QueryError::Server(error.to_string());
     let command = ReadCommand {
         table: table.clone(),

@@ -85,7 +85,7 @@ impl Executor {
 
     /// Runs a batch. Parts without values of their own share the request's.
     pub(super) async fn run_batch(
-        &self,
+        self: &Arc<Self>,
         kind: BatchKind,
         timestamp: Option<&Expr>,
         parts: Vec<BatchPart<'_>>,
@@ -114,7 +114,7 @@ impl Executor {
     }
 
     async fn run_plain_batch(
-        &self,
+        self: &Arc<Self>,
         kind: BatchKind,
         parts: &[BatchPart<'_>],
         options: &RequestOptions,
@@ -130,6 +130,10 @@ impl Executor {
         let mutations = self.mutations_of(parts, &options)?;
         let mutations = join(mutations);
         let warnings = check_size(kind, &mutations)?;
+        if kind == BatchKind::Logged && self.needs_batchlog(&mutations) {
+            self.write_logged(mutations).await?;
+            return Ok(Done { answer: Answer::Void, warnings, events: Vec::new() });
+        }
         let commit = self.coordinator.write(&mutations)?;
         drop(locks);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;

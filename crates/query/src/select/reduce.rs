@@ -2,9 +2,9 @@
 
 use cql::bind::select::SelectPlan;
 use cql::bind::select::aggregate::{Aggregate, Reduction};
+use cql::bind::function::total::{Total, Want};
 use cql::bind::term::EvalContext;
-use model::{Clustering, CqlType, PartitionKey, QueryError, Value};
-use num_bigint::BigInt;
+use model::{Clustering, PartitionKey, QueryError, Value};
 
 use super::row::{RowView, evaluate};
 
@@ -15,31 +15,41 @@ pub struct Groups {
     first: Option<Vec<Value>>,
     /// Values of the grouping columns.
     key: Vec<Value>,
-    last: Option<(PartitionKey, Option<Clustering>)>,
+    last: Option<LastRow>,
+    /// Clustering of the first row.
+    first_clustering: Clustering,
+}
+
+/// Where a group's last row was.
+#[derive(Clone, Debug)]
+pub struct LastRow {
+    /// Its partition.
+    pub key: PartitionKey,
+    /// Its place there; `None` for a static row alone.
+    pub clustering: Option<Clustering>,
+    /// Groups that PER PARTITION LIMIT still allowed there.
+    pub left: u64,
 }
 
 /// One aggregate's state.
-#[derive(Clone, Debug, Default)]
-struct State {
-    count: i64,
-    value: Value,
-    sum: Sum,
-}
-
-#[derive(Clone, Debug, Default)]
-enum Sum {
-    #[default]
-    Nothing,
-    Integer(i128),
-    Float(f64),
-    Big(BigDecimal),
+#[derive(Clone, Debug)]
+enum State {
+    Count(i64),
+    /// The least or greatest value yet.
+    Best(Value),
+    Total(Total),
 }
 
 impl Groups {
     /// No group yet.
     pub fn new(plan: &SelectPlan) -> Groups {
-        let states = vec![State::default(); plan.selection.aggregates.len()];
-        Groups { states, first: None, key: Vec::new(), last: None }
+        Groups {
+            states: State::all(plan),
+            first: None,
+            key: Vec::new(),
+            last: None,
+            first_clustering: Clustering::EMPTY,
+        }
     }
 
     /// True if a group has rows.
@@ -48,8 +58,13 @@ impl Groups {
     }
 
     /// The last row's place.
-    pub fn last_position(&self) -> Option<(PartitionKey, Option<Clustering>)> {
+    pub fn last_row(&self) -> Option<LastRow> {
         self.last.clone()
+    }
+
+    /// The first row's place.
+    pub fn first_clustering(&self) -> &Clustering {
+        &self.first_clustering
     }
 
     /// True if a row belongs to another group than the one before.
@@ -62,8 +77,7 @@ impl Groups {
         &mut self,
         plan: &SelectPlan,
         view: &RowView<'_>,
-        key: &PartitionKey,
-        clustering: Option<&Clustering>,
+        last: LastRow,
         ctx: &EvalContext<'_>,
     ) -> Result<(), QueryError> {
         if self.first.is_none() {
@@ -72,27 +86,23 @@ impl Groups {
             let values = columns.map(|column| evaluate(&column.selector, view, ctx, &nothing));
             self.first = Some(values.collect::<Result<_, _>>()?);
             self.key = group_key(plan, view);
+            self.first_clustering = last.clustering.clone().unwrap_or(Clustering::EMPTY);
         }
-        self.last = Some((key.clone(), clustering.cloned()));
+        self.last = Some(last);
         for (state, aggregate) in self.states.iter_mut().zip(&plan.selection.aggregates) {
             let value = match &aggregate.argument {
                 Some(argument) => evaluate(argument, view, ctx, &[])?,
                 None => None,
             };
-            state.add(aggregate, value);
+            state.add(aggregate, value)?;
         }
         Ok(())
     }
 
     /// The group's row; the next row begins a new group.
     pub fn finish(&mut self, plan: &SelectPlan, ctx: &EvalContext<'_>) -> Result<Vec<Value>, QueryError> {
-        let states =
-            std::mem::replace(&mut self.states, vec![State::default(); plan.selection.aggregates.len()]);
-        let results: Vec<Value> = states
-            .into_iter()
-            .zip(&plan.selection.aggregates)
-            .map(|(state, aggregate)| state.result(aggregate))
-            .collect();
+        let states = std::mem::replace(&mut self.states, State::all(plan));
+        let results: Vec<Value> = states.into_iter().map(State::result).collect::<Result<_, _>>()?;
         let first = self.first.take();
         let nothing = RowView { key: &[], statics: None, row: None, now_s: 0 };
         let mut values = Vec::with_capacity(plan.selection.columns.len());
@@ -117,151 +127,42 @@ fn group_key(plan: &SelectPlan, view: &RowView<'_>) -> Vec<Value> {
 }
 
 impl State {
-    fn add(&mut self, aggregate: &Aggregate, value: Value) {
-        if aggregate.reduction == Reduction::CountRows {
-            self.count += 1;
-            return;
-        }
-        let Some(value) = value else { return };
-        self.count += 1;
-        let ty = &aggregate.ty;
-        match aggregate.reduction {
-            Reduction::CountRows | Reduction::Count => {}
-            Reduction::Min => {
-                if self.value.as_ref().is_none_or(|old| ty.compare(&value, old).is_lt()) {
-                    self.value = Some(value);
-                }
-            }
-            Reduction::Max => {
-                if self.value.as_ref().is_none_or(|old| ty.compare(&value, old).is_gt()) {
-                    self.value = Some(value);
-                }
-            }
-            Reduction::Sum | Reduction::Avg => self.sum.add(ty, &value),
-        }
-    }
-
-    fn result(self, aggregate: &Aggregate) -> Value {
-        match aggregate.reduction {
-            Reduction::CountRows | Reduction::Count => Some(self.count.to_be_bytes().to_vec().into()),
-            Reduction::Min | Reduction::Max => self.value,
-            Reduction::Sum => Some(self.sum.value(&aggregate.ty, 1).into()),
-            Reduction::Avg => Some(self.sum.value(&aggregate.ty, self.count.max(1)).into()),
-        }
-    }
-}
-
-impl Sum {
-    fn add(&mut self, ty: &CqlType, value: &[u8]) {
-        match ty {
-            CqlType::Float | CqlType::Double => {
-                let number = match (<[u8; 4]>::try_from(value), <[u8; 8]>::try_from(value)) {
-                    (Ok(bytes), _) => f64::from(f32::from_be_bytes(bytes)),
-                    (_, Ok(bytes)) => f64::from_be_bytes(bytes),
-                    _ => return,
-                };
-                let sum = if let Sum::Float(sum) = self { *sum } else { 0.0 };
-                *self = Sum::Float(sum + number);
-            }
-            CqlType::Varint | CqlType::Decimal => {
-                let number = if *ty == CqlType::Varint {
-                    Some(BigDecimal { unscaled: BigInt::from_signed_bytes_be(value), scale: 0 })
-                } else {
-                    BigDecimal::from_bytes(value)
-                };
-                let Some(number) = number else { return };
-                *self = Sum::Big(match std::mem::take(self) {
-                    Sum::Big(sum) => sum.plus(&number),
-                    _ => number,
-                });
-            }
-            _ => {
-                if value.is_empty() || value.len() > 8 {
-                    return;
-                }
-                let sign = if value[0] & 0x80 == 0 { 0 } else { -1_i128 };
-                let number = value.iter().fold(sign, |number, byte| (number << 8) | i128::from(*byte));
-                let sum = if let Sum::Integer(sum) = self { *sum } else { 0 };
-                *self = Sum::Integer(sum.saturating_add(number));
-            }
-        }
-    }
-
-    /// The sum divided by `count`, in the type.
-    fn value(&self, ty: &CqlType, count: i64) -> Vec<u8> {
-        let integer = match self {
-            Sum::Integer(sum) => sum / i128::from(count),
-            _ => 0,
+    /// The states of a new group.
+    fn all(plan: &SelectPlan) -> Vec<State> {
+        let new = |aggregate: &Aggregate| match aggregate.reduction {
+            Reduction::CountRows | Reduction::Count => State::Count(0),
+            Reduction::Min | Reduction::Max => State::Best(None),
+            Reduction::Sum => State::Total(Total::new(Want::Sum, &aggregate.ty)),
+            Reduction::Avg => State::Total(Total::new(Want::Average, &aggregate.ty)),
         };
-        let float = match self {
-            Sum::Float(sum) => sum / count as f64,
-            _ => 0.0,
-        };
-        match ty {
-            CqlType::Tinyint => (integer as i8).to_be_bytes().to_vec(),
-            CqlType::Smallint => (integer as i16).to_be_bytes().to_vec(),
-            CqlType::Int => (integer as i32).to_be_bytes().to_vec(),
-            CqlType::Float => (float as f32).to_be_bytes().to_vec(),
-            CqlType::Double => float.to_be_bytes().to_vec(),
-            CqlType::Varint => match self {
-                Sum::Big(sum) => (&sum.unscaled / count).to_signed_bytes_be(),
-                _ => vec![0],
-            },
-            CqlType::Decimal => match self {
-                Sum::Big(sum) if count == 1 => sum.to_bytes(),
-                Sum::Big(sum) => sum.divided_by(count).to_bytes(),
-                _ => vec![0, 0, 0, 0, 0],
-            },
-            _ => (integer as i64).to_be_bytes().to_vec(),
-        }
+        plan.selection.aggregates.iter().map(new).collect()
     }
-}
 
-/// Most digits that scales are aligned over: beyond, the smaller number is lost, as in floating point.
-const MAX_ALIGN_DIGITS: u32 = 10_000;
+    fn add(&mut self, aggregate: &Aggregate, value: Value) -> Result<(), QueryError> {
+        match (self, value) {
+            (State::Count(count), value) => {
+                *count += i64::from(value.is_some() || aggregate.reduction == Reduction::CountRows);
+            }
+            (State::Best(best), Some(value)) => {
+                let is_better = |old: &bytes::Bytes| {
+                    let order = aggregate.ty.compare(&value, old);
+                    if aggregate.reduction == Reduction::Min { order.is_lt() } else { order.is_gt() }
+                };
+                if best.as_ref().is_none_or(is_better) {
+                    *best = Some(value);
+                }
+            }
+            (State::Total(total), Some(value)) => total.add(&value).map_err(QueryError::Server)?,
+            (_, None) => {}
+        }
+        Ok(())
+    }
 
-/// A decimal: `unscaled * 10^-scale`.
-#[derive(Clone, Debug)]
-struct BigDecimal {
-    unscaled: BigInt,
-    scale: i32,
-}
-
-impl BigDecimal {
-    fn from_bytes(bytes: &[u8]) -> Option<BigDecimal> {
-        let (scale, unscaled) = bytes.split_first_chunk::<4>()?;
-        Some(BigDecimal {
-            unscaled: BigInt::from_signed_bytes_be(unscaled),
-            scale: i32::from_be_bytes(*scale),
+    fn result(self) -> Result<Value, QueryError> {
+        Ok(match self {
+            State::Count(count) => Some(count.to_be_bytes().to_vec().into()),
+            State::Best(value) => value,
+            State::Total(total) => Some(total.result().map_err(QueryError::Server)?.into()),
         })
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.scale.to_be_bytes().to_vec();
-        bytes.extend(self.unscaled.to_signed_bytes_be());
-        bytes
-    }
-
-    fn plus(&self, other: &BigDecimal) -> BigDecimal {
-        let (low, high) = if self.scale <= other.scale { (self, other) } else { (other, self) };
-        let digits = high.scale.abs_diff(low.scale);
-        if digits > MAX_ALIGN_DIGITS {
-            return low.clone();
-        }
-        let aligned = &low.unscaled * BigInt::from(10).pow(digits);
-        BigDecimal { unscaled: aligned + &high.unscaled, scale: high.scale }
-    }
-
-    /// The quotient with the same scale, rounded half to even (`BigDecimal.divide` of Cassandra's avg).
-    fn divided_by(&self, count: i64) -> BigDecimal {
-        let count = BigInt::from(count);
-        let quotient: BigInt = &self.unscaled / &count;
-        let rest: BigInt = (&self.unscaled - &quotient * &count) * 2;
-        let distance = rest.magnitude().cmp(count.magnitude());
-        let is_odd = quotient.bit(0);
-        let up = distance.is_gt() || (distance.is_eq() && is_odd);
-        let step = if rest.sign() == num_bigint::Sign::Minus { -1 } else { 1 };
-        let unscaled = if up { quotient + step } else { quotient };
-        BigDecimal { unscaled, scale: self.scale }
     }
 }

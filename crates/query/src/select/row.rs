@@ -179,9 +179,23 @@ fn compose(ty: &CqlType, values: Vec<Value>) -> Result<Value, QueryError> {
     for value in values {
         parts.push(value.ok_or_else(|| QueryError::invalid("null is not supported inside collections"))?);
     }
-    if let CqlType::Set { element, .. } = ty {
-        parts.sort_by(|a, b| element.compare(a, b));
-        parts.dedup();
+    match ty {
+        CqlType::Set { element, .. } => {
+            parts.sort_by(|a, b| element.compare(a, b));
+            parts.dedup();
+        }
+        CqlType::Map { key, .. } => {
+            let mut entries: Vec<(Bytes, Bytes)> =
+                parts.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+            // The last of equal keys wins.
+            entries.reverse();
+            entries.sort_by(|a, b| key.compare(&a.0, &b.0));
+            entries.dedup_by(|a, b| key.compare(&a.0, &b.0).is_eq());
+            let flat: Vec<Bytes> = entries.into_iter().flat_map(|(key, value)| [key, value]).collect();
+            return Ok(Some(collection::pack(flat.len() / 2, &flat).into()));
+        }
+        CqlType::Vector { element, .. } => return Ok(Some(collection::pack_vector(element, &parts).into())),
+        _ => {}
     }
     Ok(Some(collection::pack(parts.len(), &parts).into()))
 }

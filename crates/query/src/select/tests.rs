@@ -14,7 +14,8 @@ use model::merge::{merge_updates, update_stream};
 use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::read::{Place, Position};
 use model::{
-    Mutation, PartitionKey, PartitionSelection, PartitionUpdate, QueryError, ReadCommand, Schema, TableId, Value,
+    Mutation, PartitionKey, PartitionSelection, PartitionUpdate, QueryError, ReadCommand, Schema, TableId,
+    Value,
 };
 use uuid::Uuid;
 
@@ -29,7 +30,8 @@ mod shown;
 
 /// Answers in which Helenus differs on purpose: what it does not have, and the order of alternatives in a message,
 /// which changes from start to start in Cassandra.
-const DIFFERENT: [&str; 3] = ["not yet supported by Helenus", "known type signatures", "following signatures"];
+const DIFFERENT: [&str; 3] =
+    ["not yet supported by Helenus", "known type signatures", "following signatures"];
 
 const NOW_S: u32 = 1_800_000_000;
 
@@ -82,7 +84,8 @@ impl RowSource for Store {
                     && end.as_ref().is_none_or(|end| position <= *end)
             }
         };
-        let of_table = self.partitions.iter().filter(|((id, key), _)| *id == command.table.id && selected(key));
+        let of_table =
+            self.partitions.iter().filter(|((id, key), _)| *id == command.table.id && selected(key));
         let streams = of_table.map(|((_, key), update)| {
             update_stream(key.clone(), update.clone(), &command.slices, command.reversed)
         });
@@ -147,9 +150,15 @@ impl Session {
                 }
                 return self.select(text, &plan);
             }
-            StatementKind::Insert(insert) => self.write(&modify::bind_insert(insert, scope, &mut markers)?)?,
-            StatementKind::Update(update) => self.write(&modify::bind_update(update, scope, &mut markers)?)?,
-            StatementKind::Delete(delete) => self.write(&modify::bind_delete(delete, scope, &mut markers)?)?,
+            StatementKind::Insert(insert) => {
+                self.write(&modify::bind_insert(insert, scope, &mut markers)?)?
+            }
+            StatementKind::Update(update) => {
+                self.write(&modify::bind_update(update, scope, &mut markers)?)?
+            }
+            StatementKind::Delete(delete) => {
+                self.write(&modify::bind_delete(delete, scope, &mut markers)?)?
+            }
             statement => self.change(statement)?,
         }
         Ok(Vec::new())
@@ -216,7 +225,9 @@ impl Session {
         let (mut all, mut paging) = (Vec::new(), None);
         loop {
             let (outcome, rows) = self.page(plan, Some(page_size), paging)?;
-            assert!(rows.len() <= page_size as usize || plan.group_by.is_none() && plan.selection.is_aggregate());
+            assert!(
+                rows.len() <= page_size as usize || plan.group_by.is_none() && plan.selection.is_aggregate()
+            );
             all.extend(rows);
             let Some(next) = outcome.next_page else { return Ok(all) };
             let sent = Bytes::from(next.encode());
@@ -268,9 +279,8 @@ fn play(conversation: &str) {
         let same_start = |text: &str| {
             got.split_once(text).map(|(start, _)| start) == want.split_once(text).map(|(start, _)| start)
         };
-        let is_different = DIFFERENT.iter().any(|text| {
-            got.contains(text) && (text.contains("Helenus") || same_start(text))
-        });
+        let is_different =
+            DIFFERENT.iter().any(|text| got.contains(text) && (text.contains("Helenus") || same_start(text)));
         if got != want && !is_different {
             count += 1;
             differences.push_str(&format!("\n> {statement}\nwant {want}\ngot  {got}\n"));

@@ -70,7 +70,7 @@ impl Default for NativeLimits {
             node_bytes_max: 256 << 20,
             events_max: 1024,
             handshake: Duration::from_secs(10),
-            farewell: Duration::from_secs(10),
+            farewell: Duration::from_secs(1),
         }
     }
 }

@@ -162,9 +162,23 @@ impl Decimal {
             return Err("BigInteger divide by zero".to_owned());
         }
         let (a, b, scale) = self.aligned(other)?;
-        let rest = a % b;
-        // BigDecimal computes `this - quotient * divisor`: its scale is the larger of the two.
-        Ok(Decimal { unscaled: rest, scale })
+        let (quotient, rest) = (&a / &b, &a % &b);
+        // BigDecimal computes `this - quotient * divisor` and takes zeros off the quotient down to the difference of
+        // the scales.
+        let wanted = i64::from(self.scale) - i64::from(other.scale);
+        let mut quotient_scale = wanted.max(0);
+        if wanted < 0 {
+            let (mut left, ten) = (quotient, BigInt::from(10));
+            while quotient_scale > wanted && (&left % &ten).sign() == Sign::NoSign {
+                left /= &ten;
+                quotient_scale -= 1;
+            }
+        }
+        let result_scale = i64::from(self.scale).max(quotient_scale + i64::from(other.scale));
+        let surplus = i64::from(scale) - result_scale;
+        let unscaled =
+            if surplus > 0 { rest / power_of_ten(surplus)? } else { rest * power_of_ten(-surplus)? };
+        Ok(Decimal { unscaled, scale: i32::try_from(result_scale).map_err(|_| "Overflow")? })
     }
 
     /// Without zeros at the end.

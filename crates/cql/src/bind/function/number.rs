@@ -127,7 +127,8 @@ impl Number {
     fn cast_decimal(&self) -> Result<Decimal, Failure> {
         match self {
             Number::Integer(number) => Ok(Decimal::whole(BigInt::from(*number))),
-            Number::Float(number) => Decimal::from_f32(*number).ok_or_else(not_finite),
+            Number::Float(number) => Decimal::from_f32(*number).ok_or_else(|| no_digit(f64::from(*number))),
+            Number::Double(number) => Decimal::from_f64(*number).ok_or_else(|| no_digit(*number)),
             other => other.to_decimal(),
         }
     }
@@ -140,6 +141,12 @@ impl Number {
             other => Decimal::from_f64(other.to_f64()).ok_or_else(not_finite),
         }
     }
+}
+
+/// What `new BigDecimal("NaN")` and `new BigDecimal("Infinity")` say.
+fn no_digit(number: f64) -> Failure {
+    let first = if number.is_nan() { 'N' } else { 'I' };
+    format!("Character {first} is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark.")
 }
 
 fn not_finite() -> Failure {

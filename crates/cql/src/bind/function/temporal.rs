@@ -32,9 +32,9 @@ pub fn write(ty: &CqlType, millis: i64) -> Vec<u8> {
     if *ty == CqlType::Date { date_of(millis) } else { millis.to_be_bytes().to_vec() }
 }
 
-/// The date of that millisecond.
+/// The date of that millisecond. Cassandra rounds seconds down but days towards 1970: the last day before it is empty.
 pub fn date_of(millis: i64) -> Vec<u8> {
-    let days = millis.div_euclid(MS_PER_DAY) + DATE_EPOCH;
+    let days = millis.div_euclid(1000) / (MS_PER_DAY / 1000) + DATE_EPOCH;
     (days.clamp(0, i64::from(u32::MAX)) as u32).to_be_bytes().to_vec()
 }
 

@@ -7,7 +7,7 @@ use model::{Column, ColumnId, ColumnKind, CqlType, QueryError, Table};
 use super::aggregate::{Aggregate, Reduction};
 use crate::ast::{ArithmeticOperator, CellMetadata, FunctionName, Select, Selectable, Term};
 use crate::bind::function::{self, Argument, Function};
-use crate::bind::term::{Expr, exact_type, type_fit};
+use crate::bind::term::{Expr, exact_type, fit, type_fit};
 use crate::bind::{Markers, Receiver, Scope, column, types};
 
 /// Where a column's value is.
@@ -117,9 +117,14 @@ impl Selection {
         }
         for item in &select.selectors {
             let bound = binder.bind(&item.selectable)?;
+            let is_bracketed =
+                matches!(&item.selectable, Selectable::Parentheses(parts) if parts.len() == 1);
             let Bound::Typed { selector, ty, name } = bound else {
                 return Err(untyped(&bound.name()));
             };
+            if is_bracketed {
+                return Err(untyped(&name));
+            }
             let name = item.alias.clone().unwrap_or(name);
             columns.push(SelectedColumn { name: name.into(), ty, selector });
         }
@@ -189,7 +194,7 @@ impl Binder<'_, '_> {
     }
 
     fn bind_one(&mut self, selectable: &Selectable) -> Result<Bound, QueryError> {
-        if let Some(term) = as_term(selectable) {
+        if let (Some(term), false) = (as_term(selectable), matches!(selectable, Selectable::TypeHint(..))) {
             return Ok(match exact_type(&term, self.scope, &self.table.keyspace) {
                 Some(ty) if !matches!(term, Term::Literal(_)) => {
                     let name = term.to_string();
@@ -222,21 +227,9 @@ impl Binder<'_, '_> {
             }
             Selectable::TypeHint(hint, inner) => {
                 let ty = types::resolve(hint, self.scope.schema, &self.table.keyspace)?;
-                let inner = self.bind(inner)?;
-                let name = format!("({hint}){}", inner.name());
-                let selector = match inner {
-                    Bound::Term(term) => self.value(&term, &ty, &name)?,
-                    Bound::Typed { selector, ty: given, .. } => {
-                        if !type_fit(&given, &ty).is_assignable() {
-                            return Err(QueryError::Invalid(format!(
-                                "Cannot assign value {name} to {name} of type {}",
-                                ty.cql_name()
-                            )));
-                        }
-                        selector
-                    }
-                };
-                Ok(Bound::Typed { selector, ty, name })
+                let shown = format!("({}){}", hint_name(&ty), self.shown(inner)?);
+                let selector = self.of_type(inner, &ty, &shown)?;
+                Ok(Bound::Typed { selector, ty, name: shown })
             }
             Selectable::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right),
             Selectable::Negation(inner) => {
@@ -266,11 +259,105 @@ impl Binder<'_, '_> {
             Selectable::Set(parts) => {
                 self.composite(parts, "{", "}", |types| CqlType::set(types[0].clone(), false))
             }
-            Selectable::MapOrUserType(_) => Err(QueryError::invalid(
-                "Map and user type literals over columns are not yet supported by Helenus in the selection clause",
-            )),
+            // Whether it is a map or a user type, and of what, only a type hint says.
+            Selectable::MapOrUserType(_) => Err(untyped(&self.shown(selectable)?)),
             Selectable::Term(term) => Ok(Bound::Term(term.clone())),
         }
+    }
+
+    /// How a result calls it, without keeping what it computes.
+    fn shown(&mut self, selectable: &Selectable) -> Result<String, QueryError> {
+        let all = |binder: &mut Self, parts: &[Selectable]| {
+            let parts = parts.iter().map(|part| binder.shown(part)).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, QueryError>(parts.join(", "))
+        };
+        Ok(match selectable {
+            Selectable::List(parts) => format!("[{}]", all(self, parts)?),
+            Selectable::Set(parts) => format!("{{{}}}", all(self, parts)?),
+            Selectable::Parentheses(parts) => format!("({})", all(self, parts)?),
+            Selectable::MapOrUserType(entries) => {
+                let entry = |(key, value): &(Selectable, Selectable)| {
+                    let key = match key {
+                        Selectable::Column(name) => name.clone(),
+                        other => self.shown(other)?,
+                    };
+                    Ok::<_, QueryError>(format!("{key}: {}", self.shown(value)?))
+                };
+                format!("{{{}}}", entries.iter().map(entry).collect::<Result<Vec<_>, _>>()?.join(", "))
+            }
+            other => self.bind(other)?.name(),
+        })
+    }
+
+    /// Binds what has a type hint; `shown`: the whole, for errors.
+    fn of_type(
+        &mut self,
+        selectable: &Selectable,
+        ty: &CqlType,
+        shown: &str,
+    ) -> Result<Selector, QueryError> {
+        let refused = || {
+            QueryError::Invalid(format!(
+                "Cannot assign value {shown} to {shown} of type {}",
+                ty.freeze().cql_name()
+            ))
+        };
+        if let Some(term) = as_term(selectable) {
+            if !fit(&term, ty, self.scope, &self.table.keyspace).is_assignable() {
+                return Err(refused());
+            }
+            return self.value(&term, ty, shown);
+        }
+        let mut parts = Vec::new();
+        match (selectable, ty) {
+            (Selectable::List(elements), CqlType::List { element, .. })
+            | (Selectable::Set(elements), CqlType::Set { element, .. }) => {
+                for part in elements {
+                    parts.push(self.of_type(part, element, shown)?);
+                }
+            }
+            (Selectable::List(elements), CqlType::Vector { element, dimension })
+                if elements.len() == *dimension as usize =>
+            {
+                for part in elements {
+                    parts.push(self.of_type(part, element, shown)?);
+                }
+            }
+            (Selectable::MapOrUserType(entries), CqlType::Map { key, value, .. }) => {
+                for (key_part, value_part) in entries {
+                    parts.push(self.of_type(key_part, key, shown)?);
+                    parts.push(self.of_type(value_part, value, shown)?);
+                }
+            }
+            (Selectable::MapOrUserType(entries), CqlType::Udt { definition, .. }) => {
+                for (field, field_type) in &definition.fields {
+                    let is_it = |key: &Selectable| matches!(key, Selectable::Column(name) if **name == **field);
+                    parts.push(match entries.iter().find(|(key, _)| is_it(key)) {
+                        Some((_, value)) => self.of_type(value, field_type, shown)?,
+                        None => Selector::Value(Expr::Null),
+                    });
+                }
+                let known = |key: &Selectable| {
+                    matches!(key, Selectable::Column(name)
+                        if definition.fields.iter().any(|(field, _)| **field == **name))
+                };
+                if !entries.iter().all(|(key, _)| known(key)) {
+                    return Err(refused());
+                }
+            }
+            (Selectable::Parentheses(elements), CqlType::Tuple(types)) if elements.len() == types.len() => {
+                for (part, ty) in elements.iter().zip(types.iter()) {
+                    parts.push(self.of_type(part, ty, shown)?);
+                }
+            }
+            _ => {
+                let Bound::Typed { selector, ty: given, .. } = self.bind(selectable)? else {
+                    return Err(refused());
+                };
+                return if type_fit(&given, ty).is_assignable() { Ok(selector) } else { Err(refused()) };
+            }
+        }
+        Ok(Selector::Composite { ty: ty.clone(), parts })
     }
 
     fn column(&mut self, name: &str) -> Result<(Access, CqlType), QueryError> {
@@ -463,6 +550,7 @@ impl Binder<'_, '_> {
     fn collection(
         &mut self,
         inner: &Selectable,
+        what: &str,
     ) -> Result<(Selector, CqlType, String, CqlType, CqlType), QueryError> {
         let inner = self.bind(inner)?;
         let Bound::Typed { selector, ty, name } = inner else {
@@ -481,7 +569,7 @@ impl Binder<'_, '_> {
                 Ok((selector, ty, name, element.clone(), element))
             }
             CqlType::List { .. } => Err(QueryError::Invalid(format!(
-                "Element selection is only allowed on sets and maps, but {name} is a list"
+                "{what} selection is only allowed on sets and maps, but {name} is a list"
             ))),
             _ => Err(QueryError::Invalid(format!(
                 "Invalid element selection: {name} is of type {} is not a collection",
@@ -491,7 +579,7 @@ impl Binder<'_, '_> {
     }
 
     fn element(&mut self, inner: &Selectable, key: &Term) -> Result<Bound, QueryError> {
-        let (selector, ty, name, key_type, value_type) = self.collection(inner)?;
+        let (selector, ty, name, key_type, value_type) = self.collection(inner, "Element")?;
         let receiver = Receiver::new(self.table, format!("key({name})"), key_type);
         let bound = Expr::bind(key, &receiver, self.scope, self.markers)?;
         let selector = Selector::Element { inner: Box::new(selector), ty, key: bound };
@@ -504,7 +592,7 @@ impl Binder<'_, '_> {
         from: Option<&Term>,
         to: Option<&Term>,
     ) -> Result<Bound, QueryError> {
-        let (selector, ty, name, key_type, _) = self.collection(inner)?;
+        let (selector, ty, name, key_type, _) = self.collection(inner, "Slice")?;
         let receiver = Receiver::new(self.table, format!("key({name})"), key_type);
         let mut bound = |term: Option<&Term>| {
             term.map(|term| Expr::bind(term, &receiver, self.scope, self.markers)).transpose()
@@ -553,6 +641,25 @@ impl Binder<'_, '_> {
     }
 }
 
+/// The type in a hint as results show it: user types with their keyspace.
+fn hint_name(ty: &CqlType) -> String {
+    match ty {
+        CqlType::Udt { definition, frozen } => {
+            let name = format!("{}.{}", definition.keyspace, definition.name);
+            if *frozen { format!("frozen<{name}>") } else { name }
+        }
+        CqlType::Tuple(fields) => {
+            format!("tuple<{}>", fields.iter().map(hint_name).collect::<Vec<_>>().join(", "))
+        }
+        CqlType::List { element, frozen: false } => format!("list<{}>", hint_name(element)),
+        CqlType::Set { element, frozen: false } => format!("set<{}>", hint_name(element)),
+        CqlType::Map { key, value, frozen: false } => {
+            format!("map<{}, {}>", hint_name(key), hint_name(value))
+        }
+        other => other.cql_name(),
+    }
+}
+
 fn untyped(term: &str) -> QueryError {
     QueryError::Invalid(format!(
         "Cannot infer type for term {term} in selection clause (try using a cast to force a type)"
@@ -573,8 +680,7 @@ fn as_term(selectable: &Selectable) -> Option<Term> {
         Selectable::Term(term) => Some(term.clone()),
         Selectable::List(parts) => all(parts).map(Term::List),
         Selectable::Set(parts) => all(parts).map(Term::Set),
-        Selectable::Parentheses(parts) if parts.len() > 1 => all(parts).map(Term::Tuple),
-        Selectable::Parentheses(parts) => as_term(parts.first()?),
+        Selectable::Parentheses(parts) => all(parts).map(Term::Tuple),
         Selectable::MapOrUserType(entries) => {
             let entries = entries.iter().map(|(key, value)| Some((as_term(key)?, as_term(value)?)));
             entries.collect::<Option<Vec<_>>>().map(Term::Map)

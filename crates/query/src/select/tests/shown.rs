@@ -30,16 +30,23 @@ pub fn value(ty: &CqlType, value: &Value) -> String {
 }
 
 fn present(ty: &CqlType, bytes: &Bytes) -> String {
-    let all = |ty: &CqlType, parts: Vec<Bytes>| {
-        parts.iter().map(|part| present(ty, part)).collect::<Vec<_>>().join(", ")
+    let all = |ty: &CqlType| {
+        // A list of write times may have nulls in it, which no reader of the product takes.
+        let mut rest = bytes.slice(4..);
+        let mut shown = Vec::new();
+        while !rest.is_empty() {
+            let length = i32::from_be_bytes(rest.split_to(4).as_ref().try_into().expect("four bytes"));
+            shown.push(value(ty, &usize::try_from(length).ok().map(|length| rest.split_to(length))));
+        }
+        shown.join(", ")
     };
     match ty {
         CqlType::Text | CqlType::Ascii => format!("'{}'", String::from_utf8_lossy(bytes)),
         CqlType::List { element, .. } => {
-            format!("[{}]", all(element, collection::unpack_list(bytes).expect("a list")))
+            format!("[{}]", all(element))
         }
         CqlType::Set { element, .. } => {
-            format!("{{{}}}", all(element, collection::unpack_list(bytes).expect("a set")))
+            format!("{{{}}}", all(element))
         }
         CqlType::Map { key, value, .. } => {
             let entries = collection::unpack_map(bytes).expect("a map");

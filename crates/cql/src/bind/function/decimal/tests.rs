@@ -29,6 +29,8 @@ fn arithmetic_keeps_the_scales_of_cassandra() {
         "8.230452600823045260082304526E+28",
     );
     check(decimal("1e-1001").divide(&decimal("3.0")), "0");
+    check(decimal("300.0").remainder(&decimal("1.50")), "0.0");
+    check(decimal("7.0").remainder(&decimal("1.50")), "1.00");
     check(decimal("-7").remainder(&decimal("3.0")), "-1.0");
     assert_eq!(decimal("1").divide(&decimal("0")), Err("BigInteger divide by zero".to_owned()));
     assert!(decimal("1e100000").add(&decimal("1")).is_err(), "no number of a hundred thousand digits");

@@ -112,7 +112,7 @@ impl Core {
             let logged_count = encode_body(group, body);
             self.check_body(body)?;
             let crc = crc32(body);
-            fn version<'t>(target: &Target<'t>) -> (u64, &'t Table) {
+            fn version<'t>(target: &'t Target<'_>) -> (u64, &'t Table) {
                 (target.version, &target.mutation.table)
             }
             let (one, many): ([(u64, &Table); 1], Vec<(u64, &Table)>);

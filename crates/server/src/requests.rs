@@ -104,7 +104,6 @@ impl Requests {
                         writer.finish(state.as_deref(), &Extras::warnings(outcome.warnings))
                     }
                     Err(error) => {
-                        drop(writer);
                         out.truncate(start);
                         return Err(error);
                     }

@@ -100,12 +100,12 @@ impl Executor {
             check_writable(modify)?;
         }
         let mut options = options.clone();
-        if let Some(timestamp) = timestamp {
-            if let BoundValue::Value(bytes) = timestamp.evaluate(&self.eval(&options.values))? {
-                let bytes =
-                    bytes.as_ref().try_into().map_err(|_| QueryError::invalid("Invalid timestamp value"))?;
-                options.timestamp_us = Some(i64::from_be_bytes(bytes));
-            }
+        if let Some(timestamp) = timestamp
+            && let BoundValue::Value(bytes) = timestamp.evaluate(&self.eval(&options.values))?
+        {
+            let bytes =
+                bytes.as_ref().try_into().map_err(|_| QueryError::invalid("Invalid timestamp value"))?;
+            options.timestamp_us = Some(i64::from_be_bytes(bytes));
         }
         if modifies.iter().any(|modify| modify.is_conditional()) {
             return self.run_conditional(&parts, true, &options).await;

@@ -78,10 +78,9 @@ fn partitions_are_a_sorted_map_even_where_tokens_collide() {
         for _ in 0..3_000 {
             let key = random_key(&mut prng);
             assert_eq!(partitions.get(&key).is_some(), model.contains_key(&key), "seed {seed}: {key:?}");
-            if !model.contains_key(&key) {
+            if model.insert(key.clone(), ()).is_none() {
                 partitions.insert(&key, Partition::default());
                 assert!(partitions.get_mut(&key).is_some(), "seed {seed}: {key:?}");
-                model.insert(key, ());
             }
         }
         for _ in 0..50 {

@@ -80,7 +80,7 @@ impl Modify {
             && self.operations.iter().all(|operation| operation.column().kind == ColumnKind::Static)
     }
 
-    /// True if an operation needs what is there now (list elements by index, list subtraction).
+    /// True if an operation needs what is there now (list elements by index, list subtraction, sums).
     pub fn needs_read(&self) -> bool {
         self.operations.iter().any(Operation::needs_read)
     }
@@ -147,12 +147,14 @@ pub fn bind_insert(insert: &Insert, scope: Scope<'_>, markers: &mut Markers) -> 
 pub fn bind_update(update: &Update, scope: Scope<'_>, markers: &mut Markers) -> Result<Modify, QueryError> {
     let table = scope.table(&update.table)?;
     let mut modify = begin(table, Kind::Update, &update.attributes, scope, markers)?;
+    let is_conditional = !matches!(update.condition, AstCondition::None);
     for assignment in &update.assignments {
         let column = column(table, &assignment.column)?;
         if matches!(column.kind, ColumnKind::PartitionKey | ColumnKind::Clustering) {
             return Err(QueryError::Invalid(format!("PRIMARY KEY part {} found in SET part", column.name)));
         }
-        modify.operations.push(Operation::bind(table, column, &assignment.operation, scope, markers)?);
+        let operation = &assignment.operation;
+        modify.operations.push(Operation::bind(table, column, operation, is_conditional, scope, markers)?);
     }
     bind_where(&mut modify, &update.where_clause, scope, markers)?;
     check_keys(&modify)?;

@@ -83,6 +83,7 @@ pub fn bind_select(
         check_distinct(table, &selection, &bound)?;
     }
     let group_by = bind_group_by(select, table, scope, &bound)?;
+    bind_ann(select, table, scope, markers)?;
     let reversed = bind_order(select, table, &bound)?;
     bound.check(table, select.allow_filtering)?;
     let mut limit = |term: &Option<ast::Term>, name: &str| {
@@ -145,6 +146,35 @@ fn check_distinct(
     Ok(())
 }
 
+/// Refuses ORDER BY ... ANN OF: it needs an index on its vector, and there are no indexes yet.
+fn bind_ann(
+    select: &Select,
+    table: &Table,
+    scope: Scope<'_>,
+    markers: &mut Markers,
+) -> Result<(), QueryError> {
+    let mut ann = None;
+    for ordering in &select.order_by {
+        let column = column(table, &ordering.column)?;
+        if let Some(term) = &ordering.ann_of {
+            Expr::bind(term, &Receiver::column(table, column), scope, markers)?;
+            ann = Some((ordering, column));
+        }
+    }
+    let Some((ordering, column)) = ann else { return Ok(()) };
+    let is_float_vector =
+        matches!(&column.ty, CqlType::Vector { element, .. } if **element == CqlType::Float);
+    Err(QueryError::invalid(if select.order_by.len() > 1 {
+        "ANN ordering does not support any other ordering"
+    } else if ordering.descending {
+        "Descending ANN ordering is not supported"
+    } else if !is_float_vector {
+        "ANN ordering is only supported on float vector indexes"
+    } else {
+        "ANN ordering by vector requires the column to be indexed"
+    }))
+}
+
 /// True if the rows come in reverse order.
 fn bind_order(select: &Select, table: &Table, bound: &filter::BoundWhere) -> Result<bool, QueryError> {
     if select.order_by.is_empty() {
@@ -152,11 +182,6 @@ fn bind_order(select: &Select, table: &Table, bound: &filter::BoundWhere) -> Res
     }
     for ordering in &select.order_by {
         column(table, &ordering.column)?;
-        if ordering.ann_of.is_some() {
-            return Err(QueryError::invalid(
-                "ANN ordering is not yet supported by Helenus (vector search needs an index)",
-            ));
-        }
     }
     if !bound.names_partition() {
         return Err(QueryError::invalid(

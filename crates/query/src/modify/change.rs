@@ -1,6 +1,8 @@
 //! What one operation does to a row: cells and deletions.
 
 use bytes::Bytes;
+use cql::ast::ArithmeticOperator;
+use cql::bind::function::number::{self, Number};
 use cql::bind::modify::Operation;
 use cql::bind::term::Expr;
 use model::row::NO_TTL;
@@ -98,6 +100,7 @@ impl RowChange {
                     self.put(column, Bytes::copy_from_slice(&field.to_be_bytes()), cell);
                 }
             },
+            Operation::Accumulate { column, value } => self.accumulate(column, value, ctx, existing)?,
             Operation::Count { column, value, negative } => {
                 self.count(column, value, *negative, ctx, existing)?
             }
@@ -290,6 +293,42 @@ impl RowChange {
             key
         };
         self.delete_element(column, path);
+        Ok(())
+    }
+
+    fn accumulate(
+        &mut self,
+        column: &Column,
+        value: &Expr,
+        ctx: &WriteContext<'_>,
+        existing: Option<&Row>,
+    ) -> Result<(), QueryError> {
+        let addend = match value.evaluate(&ctx.eval)? {
+            BoundValue::Value(bytes) => bytes,
+            BoundValue::Unset => return Ok(()),
+            BoundValue::Null => {
+                return Err(QueryError::Invalid(format!("Invalid null value for column {}", column.name)));
+            }
+        };
+        let Some(ColumnData::Cell(found)) = existing.and_then(|row| row.column(column.id)) else {
+            return Ok(());
+        };
+        if !found.is_live(self.times.now_s) {
+            return Ok(());
+        }
+        let sum = if matches!(column.ty, CqlType::Text | CqlType::Ascii) {
+            [found.value.as_ref(), addend.as_ref()].concat()
+        } else {
+            let read = |bytes: &Bytes| {
+                Number::read(&column.ty, bytes).ok_or_else(|| {
+                    QueryError::Invalid(format!("Invalid empty value for column {}", column.name))
+                })
+            };
+            number::compute(ArithmeticOperator::Add, &read(&found.value)?, &read(&addend)?, &column.ty)
+                .map_err(QueryError::Invalid)?
+        };
+        let cell = self.cell(sum.into());
+        self.set(column, cell);
         Ok(())
     }
 

@@ -1,6 +1,9 @@
 //! INSERT JSON: a document becomes an INSERT of its columns.
 
+mod refusal;
+
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use cql::bind::modify::{JsonSource, Modify, Operation};
 use cql::bind::restrict::{KeyRestrictions, KeyTest, Test, TupleExpr};
@@ -63,17 +66,22 @@ fn json_value(column: &Column, json: &serde_json::Value) -> Result<Expr, QueryEr
 
 /// Columns with their values: names are folded unless they carry quotes of their own.
 fn parse(text: &str) -> Result<HashMap<String, serde_json::Value>, QueryError> {
-    let parsed: serde_json::Value = serde_json::from_str(text).map_err(|error| {
-        QueryError::Invalid(format!("Could not decode JSON string as a map: {error}. (String was: {text})"))
-    })?;
-    let object = match parsed {
-        serde_json::Value::Object(object) => object,
-        serde_json::Value::Null => return Err(QueryError::invalid("Got null for INSERT JSON values")),
-        _ => {
-            return Err(QueryError::Invalid(format!(
-                "Could not decode JSON string as a map: it is not an object. (String was: {text})"
-            )));
+    let refused = |problem: &dyn Display| {
+        QueryError::Invalid(format!("Could not decode JSON string as a map: {problem}. (String was: {text})"))
+    };
+    // Only the first document counts: Cassandra leaves what follows it unread.
+    let first = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>().next();
+    let object = match first {
+        Some(Ok(serde_json::Value::Object(object))) => object,
+        Some(Ok(serde_json::Value::Null)) => {
+            return Err(QueryError::invalid("Got null for INSERT JSON values"));
         }
+        Some(Ok(other)) => return Err(refused(&refusal::no_object(text, &other))),
+        Some(Err(error)) => match refusal::unknown_word(text) {
+            Some(problem) => return Err(refused(&problem)),
+            None => return Err(refused(&error)),
+        },
+        None => return Err(refused(&refusal::empty(text))),
     };
     let mut values = HashMap::with_capacity(object.len());
     for (name, value) in object {

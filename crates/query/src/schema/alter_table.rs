@@ -14,6 +14,7 @@ use super::options;
 use super::properties::Properties;
 use super::resolve::{Types, expand_user_types, is_compatible};
 use super::table::{missing, static_without_clustering, ttl_on_counters, validate};
+use super::unsupported::refuse_mask;
 
 pub(super) fn alter(
     schema: &Schema,
@@ -34,11 +35,7 @@ pub(super) fn alter(
         }
         TableChange::Mask { column, if_exists, mask } => {
             match table.column(column) {
-                Some(_) if mask.is_some() => {
-                    return Err(QueryError::invalid(
-                        "Dynamic data masking is not yet supported by Helenus (MASKED WITH)",
-                    ));
-                }
+                Some(_) if mask.is_some() => refuse_mask(column, mask.as_ref())?,
                 None if !if_exists => {
                     return Err(QueryError::Invalid(format!(
                         "Column with name '{column}' doesn't exist on table '{name}'"
@@ -101,11 +98,7 @@ fn add(
     if table.is_compact {
         return Err(QueryError::invalid("Cannot add new column to a COMPACT STORAGE table"));
     }
-    if definition.mask.is_some() {
-        return Err(QueryError::invalid(
-            "Dynamic data masking is not yet supported by Helenus (MASKED WITH)",
-        ));
-    }
+    refuse_mask(name, definition.mask.as_ref())?;
     if table.column(name).is_some() {
         if if_not_exists {
             return Ok(());

@@ -21,6 +21,7 @@ mod resolve;
 mod table;
 mod unsupported;
 mod user_type;
+mod view;
 
 #[cfg(test)]
 mod conversation;

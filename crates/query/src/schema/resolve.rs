@@ -152,6 +152,23 @@ impl Types<'_> {
     }
 }
 
+/// Refuses unknown Java class names, which is said before anything that needs the schema.
+pub(crate) fn check_class_names(name: &TypeName) -> Result<(), QueryError> {
+    match name {
+        TypeName::Native(_) | TypeName::User(_) => Ok(()),
+        TypeName::Custom(class) => match CqlType::parse_class_name(class) {
+            Ok(_) => Ok(()),
+            Err(reason) => Err(QueryError::Syntax(format!("Error setting type {class}: {reason}"))),
+        },
+        TypeName::List(inner)
+        | TypeName::Set(inner)
+        | TypeName::Frozen(inner)
+        | TypeName::Vector(inner, _) => check_class_names(inner),
+        TypeName::Map(key, value) => check_class_names(key).and_then(|()| check_class_names(value)),
+        TypeName::Tuple(elements) => elements.iter().try_for_each(check_class_names),
+    }
+}
+
 /// How deep types may stand in each other, user types counted with what is in them.
 const DEPTH_MAX: u32 = 64;
 /// How many types one type may consist of: a few user types that hold each other twice are soon a million.

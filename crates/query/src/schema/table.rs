@@ -14,7 +14,8 @@ use super::change::{
 use super::keyspace::is_plain_name;
 use super::options;
 use super::properties::Properties;
-use super::resolve::Types;
+use super::resolve::{self, Types};
+use super::unsupported::refuse_mask;
 
 const NAME_CHARACTERS_MAX: usize = 222;
 
@@ -63,6 +64,9 @@ pub(super) fn create(
 /// What can be said without a schema: no column twice, one primary key.
 fn check_shape(statement: &CreateTable) -> Result<&PrimaryKey, QueryError> {
     let table = &statement.table;
+    for column in &statement.columns {
+        resolve::check_class_names(&column.column_type)?;
+    }
     let mut seen = BTreeSet::new();
     for column in &statement.columns {
         if !seen.insert(&column.name) {
@@ -103,11 +107,7 @@ pub(crate) fn build(
     let name = statement.table.name.as_str();
     let mut columns: BTreeMap<&str, (&ColumnDefinition, CqlType)> = BTreeMap::new();
     for column in &statement.columns {
-        if column.mask.is_some() {
-            return Err(QueryError::invalid(
-                "Dynamic data masking is not yet supported by Helenus (MASKED WITH)",
-            ));
-        }
+        refuse_mask(&column.name, column.mask.as_ref())?;
         columns.insert(&column.name, (column, types.resolve_column(&column.column_type)?));
     }
     let mut numbers = 0..;

@@ -4,12 +4,21 @@
 //! cannot exist does nothing; then a text that names the feature.
 
 use cql::ast::{
-    CreateIndex, DropFunction, DropObject, FunctionName, IndexTargetKind, StatementKind, TypeName,
+    ColumnMask, CreateIndex, DropFunction, DropObject, FunctionName, IndexTargetKind, PropertyValue,
+    StatementKind, Term, TypeName,
 };
-use model::{ColumnKind, CqlType, QueryError, Schema, Table};
+use model::{ColumnKind, CqlType, Keyspace, QueryError, Schema, Table};
 
 use super::change::{ChangeContext, SchemaChange, check_modifiable, existing, keyspace_of};
 use super::keyspace::is_plain_name;
+use super::resolve::Types;
+use super::view;
+
+/// Options of a storage-attached index on a text, in the order in which they are checked.
+const ANALYZER_OPTIONS: [&str; 3] = ["case_sensitive", "normalize", "ascii"];
+/// Options of a storage-attached index on a vector.
+const VECTOR_OPTIONS: [&str; 4] =
+    ["maximum_node_connections", "construction_beam_width", "similarity_function", "optimize_for"];
 
 pub(super) fn answer(
     schema: &Schema,
@@ -22,12 +31,7 @@ pub(super) fn answer(
             format!("Index '{keyspace}.{name}' doesn't exist'")
         }),
         StatementKind::CreateView(create) => {
-            let keyspace = keyspace_of(&create.view, ctx)?;
-            check_modifiable(keyspace, "CREATE", &format!("all tables in {keyspace}"))?;
-            let base = &create.base.name;
-            if !existing(schema, keyspace)?.tables.contains_key(base.as_str()) {
-                return invalid(format!("Base table '{base}' doesn't exist"));
-            }
+            view::check(schema, create, ctx)?;
             missing_feature("Materialized views are", "CREATE MATERIALIZED VIEW")
         }
         StatementKind::AlterView(alter) => {
@@ -36,12 +40,27 @@ pub(super) fn answer(
         }
         StatementKind::DropView(drop) => drop_object(schema, drop, ctx, view_text),
         StatementKind::CreateFunction(create) => {
-            check_function_keyspace(schema, &create.name, ctx)?;
+            if create.language != "java" {
+                return invalid(
+                    "Currently only Java UDFs are available in Cassandra. For more information - CASSANDRA-18252 and \
+                     CASSANDRA-17281"
+                        .to_owned(),
+                );
+            }
+            let keyspace = check_function_keyspace(schema, &create.name, ctx)?;
+            let types = create.arguments.iter().map(|(_, ty)| ty).chain([&create.return_type]);
+            argument_types(keyspace, types)?;
             missing_feature("User-defined functions are", "CREATE FUNCTION")
         }
         StatementKind::CreateAggregate(create) => {
-            check_function_keyspace(schema, &create.name, ctx)?;
-            missing_feature("User-defined aggregates are", "CREATE AGGREGATE")
+            let keyspace = check_function_keyspace(schema, &create.name, ctx)?;
+            let types = [&create.state_type].into_iter().chain(&create.arguments);
+            let types = argument_types(keyspace, types)?.join(", ");
+            // There are no functions, so an aggregate has nothing to call.
+            invalid(format!(
+                "State function {}.{}({types}) doesn't exist",
+                keyspace.name, create.state_function
+            ))
         }
         StatementKind::DropFunction(drop) => drop_function(schema, drop, ctx, "Function"),
         StatementKind::DropAggregate(drop) => drop_function(schema, drop, ctx, "Aggregate"),
@@ -73,6 +92,20 @@ fn missing_feature<T>(feature: &str, statement: &str) -> Result<T, QueryError> {
     invalid(format!("{feature} not yet supported by Helenus ({statement})"))
 }
 
+/// Refuses a column's mask, if it has one.
+pub(super) fn refuse_mask(column: &str, mask: Option<&ColumnMask>) -> Result<(), QueryError> {
+    let Some(ColumnMask { function, arguments }) = mask else { return Ok(()) };
+    let is_native = function.keyspace.as_deref().is_none_or(|keyspace| keyspace == "system");
+    if is_native && function.name.starts_with("mask_") {
+        return missing_feature("Dynamic data masking is", "MASKED WITH");
+    }
+    let arguments: Vec<String> = arguments.iter().map(Term::to_string).collect();
+    invalid(format!(
+        "Unable to find masking function for {column}, no declared function matches the signature {function}({})",
+        arguments.join(", ")
+    ))
+}
+
 fn view_text(keyspace: &str, name: &str) -> String {
     format!("Materialized view '{keyspace}.{name}' doesn't exist")
 }
@@ -98,14 +131,29 @@ fn function_keyspace<'a>(name: &'a FunctionName, ctx: &ChangeContext<'a>) -> Res
     })
 }
 
-fn check_function_keyspace(
-    schema: &Schema,
+fn check_function_keyspace<'s>(
+    schema: &'s Schema,
     name: &FunctionName,
     ctx: &ChangeContext<'_>,
-) -> Result<(), QueryError> {
+) -> Result<&'s Keyspace, QueryError> {
     let keyspace = function_keyspace(name, ctx)?;
     check_modifiable(keyspace, "CREATE", &format!("all functions in {keyspace}"))?;
-    existing(schema, keyspace).map(|_| ())
+    existing(schema, keyspace).map(|keyspace| &**keyspace)
+}
+
+/// The names of the types that a function takes: all of them are frozen, whether the statement says so or not.
+fn argument_types<'t>(
+    keyspace: &Keyspace,
+    types: impl Iterator<Item = &'t TypeName>,
+) -> Result<Vec<String>, QueryError> {
+    let known = Types { keyspace: &keyspace.name, types: &keyspace.types };
+    types
+        .map(|name| match name {
+            TypeName::Native(_) => Ok(known.resolve(name)?.cql_name()),
+            TypeName::Frozen(_) => known.resolve(name).map(|_| name.to_string()),
+            _ => known.resolve(&TypeName::Frozen(Box::new(name.clone()))).map(|_| name.to_string()),
+        })
+        .collect()
 }
 
 fn drop_function(
@@ -154,7 +202,66 @@ fn create_index(
     if let Some(class) = class.filter(|class| !is_index_class(class)) {
         return Err(QueryError::Config(format!("Unable to find custom indexer class '{class}'")));
     }
+    if class.is_some_and(is_storage_attached) {
+        check_storage_attached(table, statement)?;
+    }
     missing_feature("Secondary indexes are", "CREATE INDEX")
+}
+
+fn is_storage_attached(class: &str) -> bool {
+    class.rsplit('.').next() == Some("StorageAttachedIndex") || class.eq_ignore_ascii_case("sai")
+}
+
+/// What the storage-attached index says to its columns and options.
+fn check_storage_attached(table: &Table, statement: &CreateIndex) -> Result<(), QueryError> {
+    let options: &[(String, String)] = statement
+        .properties
+        .iter()
+        .find_map(|property| match &property.value {
+            PropertyValue::Map(entries) if property.name == "options" => Some(entries.as_slice()),
+            _ => None,
+        })
+        .unwrap_or_default();
+    let is_known =
+        |name: &str| ANALYZER_OPTIONS.contains(&name) || VECTOR_OPTIONS.contains(&name) || name == "target";
+    let unknown: Vec<&str> =
+        options.iter().map(|(name, _)| name.as_str()).filter(|name| !is_known(name)).collect();
+    if !unknown.is_empty() {
+        return Err(QueryError::Config(format!(
+            "Properties specified [{}] are not understood by StorageAttachedIndex",
+            unknown.join(", ")
+        )));
+    }
+    if statement.targets.len() > 1 {
+        let names: Vec<&str> = statement.targets.iter().map(|target| target.column.as_str()).collect();
+        return invalid(format!(
+            "A storage-attached index cannot be created over multiple columns: {}",
+            names.join(", ")
+        ));
+    }
+    let Some(column) = statement.targets.first().and_then(|target| table.column(&target.column)) else {
+        return Ok(());
+    };
+    let is_text = matches!(column.ty, CqlType::Text | CqlType::Ascii);
+    for name in ANALYZER_OPTIONS {
+        let Some((_, value)) = options.iter().find(|(known, _)| known == name) else { continue };
+        if !value.eq_ignore_ascii_case("true") && !value.eq_ignore_ascii_case("false") {
+            return invalid(format!("Illegal value for boolean option '{name}': {value}"));
+        }
+        if !is_text {
+            return invalid(format!("CQL type {} cannot be analyzed.", column.ty.cql_name()));
+        }
+    }
+    match &column.ty {
+        CqlType::Vector { element, .. } if **element != CqlType::Float => {
+            invalid("SAI ANN indexes are only allowed on vector columns with float elements".to_owned())
+        }
+        CqlType::Vector { .. } => Ok(()),
+        other if options.iter().any(|(name, _)| VECTOR_OPTIONS.contains(&name.as_str())) => {
+            invalid(format!("CQL type {} cannot have vector options", other.cql_name()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The index classes that Cassandra brings, by full, short or everyday name.

@@ -3,6 +3,7 @@
 use model::{Column, CqlType, QueryError, Table};
 
 use crate::ast::{self, Term};
+use crate::bind::function::number::NUMERIC;
 use crate::bind::term::Expr;
 use crate::bind::{Markers, Receiver, Scope};
 
@@ -24,6 +25,8 @@ pub enum Operation {
     SetElement { column: Column, key: Expr, value: Expr },
     /// A user type's field, by index.
     SetField { column: Column, field: u16, value: Expr },
+    /// A number grows by this, or a text gets it at its end; null stays null. Only with a condition (reads first).
+    Accumulate { column: Column, value: Expr },
     /// A counter goes up by this, or down.
     Count { column: Column, value: Expr, negative: bool },
     /// The column is deleted.
@@ -45,6 +48,7 @@ impl Operation {
             | Operation::Remove { column, .. }
             | Operation::SetElement { column, .. }
             | Operation::SetField { column, .. }
+            | Operation::Accumulate { column, .. }
             | Operation::Count { column, .. }
             | Operation::Delete { column }
             | Operation::DeleteElement { column, .. }
@@ -55,11 +59,13 @@ impl Operation {
     /// True if it depends on what is there.
     pub fn needs_read(&self) -> bool {
         let is_list = matches!(self.column().ty, CqlType::List { .. });
-        is_list
-            && matches!(
-                self,
-                Operation::Remove { .. } | Operation::SetElement { .. } | Operation::DeleteElement { .. }
-            )
+        match self {
+            Operation::Accumulate { .. } => true,
+            Operation::Remove { .. } | Operation::SetElement { .. } | Operation::DeleteElement { .. } => {
+                is_list
+            }
+            _ => false,
+        }
     }
 
     /// Binds `c = value` of INSERT and UPDATE.
@@ -88,11 +94,12 @@ impl Operation {
         })
     }
 
-    /// Binds one element of SET.
+    /// Binds one element of SET. `is_conditional`: the statement has an IF, so that it may read.
     pub fn bind(
         table: &Table,
         column: &Column,
         operation: &ast::Operation,
+        is_conditional: bool,
         scope: Scope<'_>,
         markers: &mut Markers,
     ) -> Result<Operation, QueryError> {
@@ -112,6 +119,15 @@ impl Operation {
                 } else {
                     format!("{name} = {name} + {value}")
                 };
+                if is_conditional
+                    && !is_prepend
+                    && !column.ty.is_collection()
+                    && column.ty != CqlType::Counter
+                {
+                    check_accumulates(column, &text)?;
+                    let value = Expr::bind(value, &receiver, scope, markers)?;
+                    return Ok(Operation::Accumulate { column: column.clone(), value });
+                }
                 check_collection(column, &text, true)?;
                 let value = Expr::bind(value, &receiver, scope, markers)?;
                 let column = column.clone();
@@ -215,6 +231,17 @@ fn check_collection(column: &Column, text: &str, counters: bool) -> Result<(), Q
     }
     let what = if counters { "counter" } else { "collection" };
     Err(QueryError::Invalid(format!("Invalid operation ({text}) for non {what} column {}", column.name)))
+}
+
+/// Without a collection `+` is for numbers and texts.
+fn check_accumulates(column: &Column, text: &str) -> Result<(), QueryError> {
+    if NUMERIC.contains(&column.ty) || matches!(column.ty, CqlType::Text | CqlType::Ascii) {
+        return Ok(());
+    }
+    Err(QueryError::Invalid(format!(
+        "Invalid operation ({text}) for non-numeric and non-text type {}",
+        column.name
+    )))
 }
 
 fn bind_subtract(

@@ -20,9 +20,15 @@ impl Walk<'_> {
     fn is_superseded_by(&mut self, new: &Row) -> Option<bool> {
         let order_bytes = self.unsigned()?;
         self.skip(order_bytes)?;
+        let mut values = new.clustering.values.iter();
         for _ in 0..self.unsigned()? {
             let value_bytes = self.unsigned()?.saturating_sub(1);
-            self.skip(value_bytes)?;
+            let (value, rest) = self.rest.split_at_checked(usize::try_from(value_bytes).ok()?)?;
+            self.rest = rest;
+            // Equal in order, not in bytes (1.0 and 1.00): the merge chooses.
+            if values.next()?.as_deref().unwrap_or_default() != value {
+                return Some(false);
+            }
         }
         let flags = self.byte()?;
         if flags & 4 != 0 {

@@ -33,6 +33,12 @@ use row::{RowView, evaluate, is_live};
 const TOMBSTONE_WARN_COUNT: u64 = 1000;
 const TOMBSTONE_FAIL_COUNT: u64 = 100_000;
 
+/// Bytes of a reply that no page may exceed.
+const REPLY_MAX_BYTES: usize = 256 << 20;
+/// How long one page may take (`range_request_timeout`), and how many rows are read between two looks at the clock.
+const READ_TIMEOUT_US: i64 = 10_000_000;
+const ROWS_BETWEEN_LOOKS: u64 = 4096;
+
 /// Where partitions come from.
 pub trait RowSource {
     /// The partitions that a command selects, in token order.
@@ -45,6 +51,10 @@ pub trait RowSink {
     fn value(&mut self, value: Option<&[u8]>);
     /// The current row is complete.
     fn end_row(&mut self);
+    /// True if the reply may not grow any more.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 impl RowSink for wire::RowsWriter<'_> {
@@ -54,6 +64,10 @@ impl RowSink for wire::RowsWriter<'_> {
 
     fn end_row(&mut self) {
         wire::RowsWriter::end_row(self);
+    }
+
+    fn is_full(&self) -> bool {
+        self.body_bytes() > REPLY_MAX_BYTES
     }
 }
 
@@ -107,6 +121,8 @@ pub fn execute(
         scratch: Vec::new(),
         tombstones_count: 0,
         live_count: 0,
+        rows_read_count: 0,
+        started_us: ctx.source.now_us(),
     };
     if run.groups.is_some() && plan.group_by.is_none() {
         // One row comes of all: LIMIT and pages speak of that row.
@@ -245,6 +261,8 @@ struct Run<'r> {
     scratch: Vec<Value>,
     tombstones_count: u64,
     live_count: u64,
+    rows_read_count: u64,
+    started_us: i64,
 }
 
 /// Whether to go on.
@@ -405,6 +423,7 @@ impl Run<'_> {
                         continue;
                     }
                 };
+                self.look_at_clock()?;
                 if !is_live(&row, self.now_s) {
                     self.count_tombstone(&header.key)?;
                     continue;
@@ -467,6 +486,11 @@ impl Run<'_> {
             return Ok(Flow::GoOn);
         }
         self.emit(view, sink)?;
+        if sink.is_full() {
+            return Err(QueryError::Invalid(format!(
+                "The result is larger than {REPLY_MAX_BYTES} bytes; ask for pages (a fetch size) or use LIMIT"
+            )));
+        }
         if self.remaining == 0 {
             return Ok(Flow::Stop);
         }
@@ -581,6 +605,22 @@ impl Run<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Gives up a read that takes too long: it runs on a thread that serves others too.
+    fn look_at_clock(&mut self) -> Result<(), QueryError> {
+        self.rows_read_count += 1;
+        if self.rows_read_count.is_multiple_of(ROWS_BETWEEN_LOOKS)
+            && self.ctx.source.now_us() - self.started_us > READ_TIMEOUT_US
+        {
+            return Err(QueryError::ReadTimeout {
+                consistency: 1,
+                received: 0,
+                required: 1,
+                data_present: false,
+            });
+        }
+        Ok(())
     }
 
     fn count_tombstone(&mut self, key: &PartitionKey) -> Result<(), QueryError> {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use wire::codec::Text;
 use wire::response::{Decoded, Prepared};
-use wire::{Envelope, FrameDecoder, FrameEncoder, Limits, QueryParams, Request, RequestBody, Response, Version};
+use wire::{
+    Envelope, FrameDecoder, FrameEncoder, Limits, QueryParams, Request, RequestBody, Response, Version,
+};
 
 use crate::{LoadArguments, Outcome};
 
@@ -33,8 +35,12 @@ pub struct Statement {
 impl Client {
     /// Connects and shakes hands.
     pub fn connect(address: SocketAddr, version: Version) -> Outcome<Client> {
-        let stream = TcpStream::connect(address).map_err(|error| format!("connecting to {address}: {error}"))?;
-        stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(ANSWER_TIMEOUT))).map_err(text)?;
+        let stream =
+            TcpStream::connect(address).map_err(|error| format!("connecting to {address}: {error}"))?;
+        stream
+            .set_nodelay(true)
+            .and_then(|()| stream.set_read_timeout(Some(ANSWER_TIMEOUT)))
+            .map_err(text)?;
         let mut client = Client {
             stream,
             version,
@@ -77,8 +83,7 @@ impl Client {
 
     /// Runs a statement.
     pub fn query(&mut self, cql: &str) -> Outcome<Decoded> {
-        let answer =
-            self.ask(RequestBody::Query { text: text_of(cql), params: QueryParams::default() })?;
+        let answer = self.ask(RequestBody::Query { text: text_of(cql), params: QueryParams::default() })?;
         match answer.response {
             Response::Error(error) => Err(format!("{cql}: {error:?}")),
             _ => Ok(answer),

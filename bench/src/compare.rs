@@ -97,14 +97,16 @@ fn measure(
     let core = Some(arguments.server_core);
     let (server, warm_up) = if name == "helenus" {
         let binary = absolute(&arguments.helenus)?;
-        let server =
-            Server::helenus(&binary, &dir, arguments.helenus_address, core, &arguments.settings)?;
+        let server = Server::helenus(&binary, &dir, arguments.helenus_address, core, &arguments.settings)?;
         (server, arguments.helenus_warm_up)
     } else {
         let script = absolute(&arguments.oracle)?;
         let (address, settings) = (arguments.cassandra_address, &arguments.cassandra_settings);
         let dir = absolute(&dir)?;
-        (Server::cassandra(&script, &dir, address, core, &arguments.heap, settings)?, arguments.cassandra_warm_up)
+        (
+            Server::cassandra(&script, &dir, address, core, &arguments.heap, settings)?,
+            arguments.cassandra_warm_up,
+        )
     };
     wait(&server)?;
     client::create_table(server.address, load)?;

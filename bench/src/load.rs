@@ -351,7 +351,9 @@ impl<'r> Run<'r> {
     fn send_due(&mut self, now: Duration) {
         let Some(interval) = self.interval else {
             for lane in self.lanes.iter_mut() {
-                while !self.keys.is_done() && let Some(stream) = lane.free.pop() {
+                while !self.keys.is_done()
+                    && let Some(stream) = lane.free.pop()
+                {
                     lane.send(stream, self.keys.next(), now);
                     self.in_flight += 1;
                 }
@@ -365,7 +367,9 @@ impl<'r> Run<'r> {
             }
             let count = self.lanes.len();
             let free = (0..count).map(|step| (self.next_lane + step) % count);
-            let Some(index) = free.into_iter().find(|index| !self.lanes[*index].free.is_empty()) else { return };
+            let Some(index) = free.into_iter().find(|index| !self.lanes[*index].free.is_empty()) else {
+                return;
+            };
             self.next_lane = (index + 1) % count;
             let lane = &mut self.lanes[index];
             if let Some(stream) = lane.free.pop() {

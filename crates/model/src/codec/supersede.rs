@@ -48,7 +48,8 @@ impl Walk<'_> {
             }
             let timestamp_us = self.cell(marker_us)?;
             // Both lists ascend.
-            let Some((_, ColumnData::Cell(cell))) = columns.find(|(id, _)| u64::from(id.0) == head >> 1) else {
+            let Some((_, ColumnData::Cell(cell))) = columns.find(|(id, _)| u64::from(id.0) == head >> 1)
+            else {
                 return Some(false);
             };
             if cell.timestamp_us <= timestamp_us {

@@ -91,8 +91,10 @@ fn partitions_are_a_sorted_map_even_where_tokens_collide() {
             for start in bounds {
                 let found: Vec<PartitionKey> =
                     partitions.range(start, Bound::Included(&b)).map(|(key, _)| key).collect();
-                let expected: Vec<PartitionKey> =
-                    model.range::<PartitionKey, _>((start, Bound::Included(&b))).map(|(key, ())| key.clone()).collect();
+                let expected: Vec<PartitionKey> = model
+                    .range::<PartitionKey, _>((start, Bound::Included(&b)))
+                    .map(|(key, ())| key.clone())
+                    .collect();
                 assert_eq!(found, expected, "seed {seed}: {start:?} to {b:?}");
             }
         }

@@ -167,7 +167,10 @@ impl Executor {
 
     /// A write time, later than all that were given before.
     pub fn unique_us(&self) -> i64 {
-        let now = self.runtime.clock().wall_us();
+        self.unique_us_at(self.runtime.clock().wall_us())
+    }
+
+    fn unique_us_at(&self, now: i64) -> i64 {
         let last =
             self.last_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)));
         now.max(last.unwrap_or(now) + 1)
@@ -219,11 +222,13 @@ impl Executor {
     fn now_s(&self, options: &RequestOptions) -> u32 {
         match options.now_s {
             Some(now_s) => now_s.max(0).unsigned_abs(),
-            None => self.runtime.clock().wall_s().clamp(0, i64::from(u32::MAX) - 1) as u32,
+            None => second(self.runtime.clock().wall_us()),
         }
     }
 
     fn write_context<'a>(&'a self, options: &'a RequestOptions) -> Result<WriteContext<'a>, QueryError> {
+        // The clock is read once for both.
+        let now_us = self.runtime.clock().wall_us();
         let timestamp_us = match options.timestamp_us {
             Some(i64::MIN) => {
                 return Err(QueryError::Protocol(format!(
@@ -234,12 +239,16 @@ impl Executor {
                 )));
             }
             Some(timestamp_us) => timestamp_us,
-            None => self.unique_us(),
+            None => self.unique_us_at(now_us),
+        };
+        let now_s = match options.now_s {
+            Some(now_s) => now_s.max(0).unsigned_abs(),
+            None => second(now_us),
         };
         Ok(WriteContext {
             eval: self.eval(&options.values),
             timestamp_us,
-            now_s: self.now_s(options),
+            now_s,
             host_id: self.identity.host_id,
         })
     }
@@ -390,6 +399,11 @@ impl ValueSource for Executor {
         self.runtime.random().fill(&mut bytes);
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
+}
+
+/// The second of a wall time, as deletion times have it.
+fn second(wall_us: i64) -> u32 {
+    wall_us.div_euclid(1_000_000).clamp(0, i64::from(u32::MAX) - 1) as u32
 }
 
 /// Refuses writes to tables that are the node's own.

@@ -168,6 +168,7 @@ fn update_of(
     }
     for clustering in clusterings(modify, ctx)? {
         let mut row = Row::empty(clustering.clone());
+        row.columns.reserve_exact(modify.operations.len());
         if modify.kind == Kind::Insert {
             row.liveness = Liveness {
                 timestamp_us: times.timestamp_us,

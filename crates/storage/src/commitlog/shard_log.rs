@@ -358,27 +358,37 @@ impl ShardLog {
 
     fn schedule_pass(self: &Arc<Self>) {
         let log = self.clone();
+        if self.shared.sync == SyncMode::Batch {
+            // Started at once; its result is told to those who wait.
+            drop(self.shared.runtime.blocking(move || while wake(log.pass()) {}));
+            return;
+        }
+        self.shared.runtime.spawn_on(self.shard, move || log.run_passes());
+    }
+
+    /// Passes for as long as somebody waits. On the shard's thread, behind whatever it has ready: all that it still
+    /// takes in this turn shares the sync, and waking its own tasks costs no system call.
+    async fn run_passes(self: Arc<Self>) {
+        let runtime = self.shared.runtime.clone();
         let window = match self.shared.sync {
             SyncMode::Group { window } => window,
             SyncMode::Batch | SyncMode::Periodic { .. } => Duration::ZERO,
         };
-        if window.is_zero() {
-            // Started at once; its result is told to those who wait.
-            drop(self.shared.runtime.blocking(move || while log.pass() {}));
-            return;
-        }
-        let runtime = self.shared.runtime.clone();
-        self.shared.runtime.spawn_on(self.shard, move || async move {
-            runtime.sleep(window).await;
-            let worker = log.clone();
-            if runtime.blocking(move || worker.pass()).await {
-                log.schedule_pass();
+        loop {
+            if !window.is_zero() {
+                runtime.sleep(window).await;
             }
-        });
+            let worker = self.clone();
+            if !wake(runtime.blocking(move || worker.pass()).await) {
+                return;
+            }
+            // Those who were woken take their turn first.
+            runtime.yield_now().await;
+        }
     }
 
-    /// Writes and syncs what there is; true if somebody waits for another pass.
-    fn pass(&self) -> bool {
+    /// Writes and syncs what there is.
+    fn pass(&self) -> Passed {
         {
             let mut waiting = self.waiting.lock();
             let waiting = &mut *waiting;
@@ -387,15 +397,9 @@ impl ShardLog {
         }
         // A failure is kept in `shared.failure`, where those who are woken find it.
         let _told_below = self.write_and_sync();
-        let (woken, goes_on) = {
-            let mut waiting = self.waiting.lock();
-            waiting.syncing = !waiting.next.is_empty();
-            (std::mem::take(&mut waiting.current), waiting.syncing)
-        };
-        for waker in woken {
-            waker.wake();
-        }
-        goes_on
+        let mut waiting = self.waiting.lock();
+        waiting.syncing = !waiting.next.is_empty();
+        Passed { served: std::mem::take(&mut waiting.current), goes_on: waiting.syncing }
     }
 
     /// Makes all that was appended before this call safe. Blocks.
@@ -484,6 +488,21 @@ impl ShardLog {
             }
         });
     }
+}
+
+/// What a pass leaves to be done.
+#[must_use = "they wait"]
+struct Passed {
+    /// Those whom it has served.
+    served: Vec<Waker>,
+    /// Somebody waits for another pass.
+    goes_on: bool,
+}
+
+/// Wakes those who were served; true if another pass is wanted.
+fn wake(passed: Passed) -> bool {
+    passed.served.into_iter().for_each(Waker::wake);
+    passed.goes_on
 }
 
 impl Files {

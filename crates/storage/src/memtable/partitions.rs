@@ -22,7 +22,8 @@ const INLINE_BYTES: usize = 22;
 #[derive(Default)]
 pub(super) struct Partitions {
     chunks: Vec<Vec<Slot>>,
-    by_hash: Vec<HashTable<Entry>>,
+    /// Numbers of the first partition of each token; the token is a good hash already.
+    by_hash: Vec<HashTable<u32>>,
     by_token: BTreeMap<Token, Numbers>,
 }
 
@@ -30,12 +31,6 @@ struct Slot {
     token: Token,
     key: Key,
     partition: Partition,
-}
-
-/// The first partition of a token. The token is a good hash already.
-struct Entry {
-    token: Token,
-    number: u32,
 }
 
 /// A key's own bytes: not a part of a frame, which must not be kept for it.
@@ -53,7 +48,7 @@ enum Numbers {
 impl Partitions {
     /// Heap bytes of a partition beside its key and rows: its slot, and its places in hash table and tree.
     pub(super) const ENTRY_BYTES: usize =
-        size_of::<Slot>() + 2 * size_of::<Entry>() + 2 * size_of::<(Token, Numbers)>();
+        size_of::<Slot>() + 2 * size_of::<u32>() + 2 * size_of::<(Token, Numbers)>();
 
     pub(super) fn get(&self, key: &PartitionKey) -> Option<&Partition> {
         self.number(key).map(|number| &self.slot(number).partition)
@@ -72,17 +67,17 @@ impl Partitions {
             self.by_hash.resize_with(TABLES_COUNT, HashTable::new);
         }
         let chunks = &self.chunks;
-        let key_of =
-            |number: u32| chunks[number as usize / CHUNK_COUNT][number as usize % CHUNK_COUNT].key.bytes();
+        let slot = |number: u32| &chunks[number as usize / CHUNK_COUNT][number as usize % CHUNK_COUNT];
         match self.by_token.entry(token) {
             btree_map::Entry::Vacant(vacant) => {
                 vacant.insert(Numbers::One(number));
                 let table = &mut self.by_hash[table_of(token)];
-                table.insert_unique(token.0 as u64, Entry { token, number }, |entry| entry.token.0 as u64);
+                table.insert_unique(token.0 as u64, number, |number| slot(*number).token.0 as u64);
             }
             btree_map::Entry::Occupied(mut occupied) => {
                 let numbers = occupied.get_mut().make_many();
-                let place = numbers.partition_point(|known| key_of(*known) < key_of(number));
+                let key = slot(number).key.bytes();
+                let place = numbers.partition_point(|known| slot(*known).key.bytes() < key);
                 numbers.insert(place, number);
             }
         }
@@ -122,7 +117,7 @@ impl Partitions {
 
     fn number(&self, key: &PartitionKey) -> Option<u32> {
         let table = self.by_hash.get(table_of(key.token))?;
-        let found = table.find(key.token.0 as u64, |entry| entry.token == key.token)?.number;
+        let found = *table.find(key.token.0 as u64, |number| self.slot(*number).token == key.token)?;
         let wanted = &key.key[..];
         if self.slot(found).key.bytes() == wanted {
             return Some(found);

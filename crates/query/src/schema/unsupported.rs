@@ -48,14 +48,22 @@ pub(super) fn answer(
                 );
             }
             let keyspace = check_function_keyspace(schema, &create.name, ctx)?;
-            let types = create.arguments.iter().map(|(_, ty)| ty).chain([&create.return_type]);
-            argument_types(keyspace, types)?;
+            for (_, argument) in &create.arguments {
+                argument_type(keyspace, "Argument", argument)?;
+            }
+            argument_type(keyspace, "Return type", &create.return_type)?;
             missing_feature("User-defined functions are", "CREATE FUNCTION")
         }
         StatementKind::CreateAggregate(create) => {
             let keyspace = check_function_keyspace(schema, &create.name, ctx)?;
-            let types = [&create.state_type].into_iter().chain(&create.arguments);
-            let types = argument_types(keyspace, types)?.join(", ");
+            let arguments: Result<Vec<String>, QueryError> = create
+                .arguments
+                .iter()
+                .map(|argument| argument_type(keyspace, "Argument", argument))
+                .collect();
+            let mut types = arguments?;
+            types.insert(0, argument_type(keyspace, "State type", &create.state_type)?);
+            let types = types.join(", ");
             // There are no functions, so an aggregate has nothing to call.
             invalid(format!(
                 "State function {}.{}({types}) doesn't exist",
@@ -141,19 +149,13 @@ fn check_function_keyspace<'s>(
     existing(schema, keyspace).map(|keyspace| &**keyspace)
 }
 
-/// The names of the types that a function takes: all of them are frozen, whether the statement says so or not.
-fn argument_types<'t>(
-    keyspace: &Keyspace,
-    types: impl Iterator<Item = &'t TypeName>,
-) -> Result<Vec<String>, QueryError> {
-    let known = Types { keyspace: &keyspace.name, types: &keyspace.types };
-    types
-        .map(|name| match name {
-            TypeName::Native(_) => Ok(known.resolve(name)?.cql_name()),
-            TypeName::Frozen(_) => known.resolve(name).map(|_| name.to_string()),
-            _ => known.resolve(&TypeName::Frozen(Box::new(name.clone()))).map(|_| name.to_string()),
-        })
-        .collect()
+/// The name of a type that a function takes or gives: it is frozen, but the statement may not say so.
+fn argument_type(keyspace: &Keyspace, role: &str, name: &TypeName) -> Result<String, QueryError> {
+    if matches!(name, TypeName::Frozen(_)) {
+        return invalid(format!("{role} '{name}' cannot be frozen; remove frozen<> modifier from '{name}'"));
+    }
+    let ty = Types { keyspace: &keyspace.name, types: &keyspace.types }.resolve(name)?;
+    Ok(if matches!(name, TypeName::Native(_)) { ty.cql_name() } else { name.to_string() })
 }
 
 fn drop_function(

@@ -200,6 +200,9 @@ fn create_index(
     if let Some(name) = statement.name.as_deref().filter(|name| !is_plain_name(name)) {
         return Err(QueryError::Config(format!("Illegal index name {name}")));
     }
+    if statement.using.is_none() && !statement.custom && !index_options(statement).is_empty() {
+        return invalid("Cannot specify options for a non-CUSTOM index".to_owned());
+    }
     let class = statement.using.as_deref().or(statement.custom.then_some("legacy_local_table"));
     if let Some(class) = class.filter(|class| !is_index_class(class)) {
         return Err(QueryError::Config(format!("Unable to find custom indexer class '{class}'")));
@@ -214,16 +217,21 @@ fn is_storage_attached(class: &str) -> bool {
     class.rsplit('.').next() == Some("StorageAttachedIndex") || class.eq_ignore_ascii_case("sai")
 }
 
-/// What the storage-attached index says to its columns and options.
-fn check_storage_attached(table: &Table, statement: &CreateIndex) -> Result<(), QueryError> {
-    let options: &[(String, String)] = statement
+/// The entries of WITH OPTIONS.
+fn index_options(statement: &CreateIndex) -> &[(String, String)] {
+    statement
         .properties
         .iter()
         .find_map(|property| match &property.value {
             PropertyValue::Map(entries) if property.name == "options" => Some(entries.as_slice()),
             _ => None,
         })
-        .unwrap_or_default();
+        .unwrap_or_default()
+}
+
+/// What the storage-attached index says to its columns and options.
+fn check_storage_attached(table: &Table, statement: &CreateIndex) -> Result<(), QueryError> {
+    let options = index_options(statement);
     let is_known =
         |name: &str| ANALYZER_OPTIONS.contains(&name) || VECTOR_OPTIONS.contains(&name) || name == "target";
     let unknown: Vec<&str> =

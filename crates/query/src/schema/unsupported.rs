@@ -48,14 +48,22 @@ pub(super) fn answer(
                 );
             }
             let keyspace = check_function_keyspace(schema, &create.name, ctx)?;
-            let types = create.arguments.iter().map(|(_, ty)| ty).chain([&create.return_type]);
-            argument_types(keyspace, types)?;
+            for (_, argument) in &create.arguments {
+                argument_type(keyspace, "Argument", argument)?;
+            }
+            argument_type(keyspace, "Return type", &create.return_type)?;
             missing_feature("User-defined functions are", "CREATE FUNCTION")
         }
         StatementKind::CreateAggregate(create) => {
             let keyspace = check_function_keyspace(schema, &create.name, ctx)?;
-            let types = [&create.state_type].into_iter().chain(&create.arguments);
-            let types = argument_types(keyspace, types)?.join(", ");
+            let arguments: Result<Vec<String>, QueryError> = create
+                .arguments
+                .iter()
+                .map(|argument| argument_type(keyspace, "Argument", argument))
+                .collect();
+            let mut types = arguments?;
+            types.insert(0, argument_type(keyspace, "State type", &create.state_type)?);
+            let types = types.join(", ");
             // There are no functions, so an aggregate has nothing to call.
             invalid(format!(
                 "State function {}.{}({types}) doesn't exist",
@@ -141,19 +149,13 @@ fn check_function_keyspace<'s>(
     existing(schema, keyspace).map(|keyspace| &**keyspace)
 }
 
-/// The names of the types that a function takes: all of them are frozen, whether the statement says so or not.
-fn argument_types<'t>(
-    keyspace: &Keyspace,
-    types: impl Iterator<Item = &'t TypeName>,
-) -> Result<Vec<String>, QueryError> {
-    let known = Types { keyspace: &keyspace.name, types: &keyspace.types };
-    types
-        .map(|name| match name {
-            TypeName::Native(_) => Ok(known.resolve(name)?.cql_name()),
-            TypeName::Frozen(_) => known.resolve(name).map(|_| name.to_string()),
-            _ => known.resolve(&TypeName::Frozen(Box::new(name.clone()))).map(|_| name.to_string()),
-        })
-        .collect()
+/// The name of a type that a function takes or gives: it is frozen, but the statement may not say so.
+fn argument_type(keyspace: &Keyspace, role: &str, name: &TypeName) -> Result<String, QueryError> {
+    if matches!(name, TypeName::Frozen(_)) {
+        return invalid(format!("{role} '{name}' cannot be frozen; remove frozen<> modifier from '{name}'"));
+    }
+    let ty = Types { keyspace: &keyspace.name, types: &keyspace.types }.resolve(name)?;
+    Ok(if matches!(name, TypeName::Native(_)) { ty.cql_name() } else { name.to_string() })
 }
 
 fn drop_function(
@@ -198,6 +200,9 @@ fn create_index(
     if let Some(name) = statement.name.as_deref().filter(|name| !is_plain_name(name)) {
         return Err(QueryError::Config(format!("Illegal index name {name}")));
     }
+    if statement.using.is_none() && !statement.custom && !index_options(statement).is_empty() {
+        return invalid("Cannot specify options for a non-CUSTOM index".to_owned());
+    }
     let class = statement.using.as_deref().or(statement.custom.then_some("legacy_local_table"));
     if let Some(class) = class.filter(|class| !is_index_class(class)) {
         return Err(QueryError::Config(format!("Unable to find custom indexer class '{class}'")));
@@ -212,16 +217,21 @@ fn is_storage_attached(class: &str) -> bool {
     class.rsplit('.').next() == Some("StorageAttachedIndex") || class.eq_ignore_ascii_case("sai")
 }
 
-/// What the storage-attached index says to its columns and options.
-fn check_storage_attached(table: &Table, statement: &CreateIndex) -> Result<(), QueryError> {
-    let options: &[(String, String)] = statement
+/// The entries of WITH OPTIONS.
+fn index_options(statement: &CreateIndex) -> &[(String, String)] {
+    statement
         .properties
         .iter()
         .find_map(|property| match &property.value {
             PropertyValue::Map(entries) if property.name == "options" => Some(entries.as_slice()),
             _ => None,
         })
-        .unwrap_or_default();
+        .unwrap_or_default()
+}
+
+/// What the storage-attached index says to its columns and options.
+fn check_storage_attached(table: &Table, statement: &CreateIndex) -> Result<(), QueryError> {
+    let options = index_options(statement);
     let is_known =
         |name: &str| ANALYZER_OPTIONS.contains(&name) || VECTOR_OPTIONS.contains(&name) || name == "target";
     let unknown: Vec<&str> =

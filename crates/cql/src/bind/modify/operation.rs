@@ -128,18 +128,17 @@ impl Operation {
                     let value = Expr::bind(value, &receiver, scope, markers)?;
                     return Ok(Operation::Accumulate { column: column.clone(), value });
                 }
+                if is_prepend && !matches!(column.ty, CqlType::List { .. }) {
+                    return Err(QueryError::Invalid(format!(
+                        "Invalid operation ({text}) for non list column {name}"
+                    )));
+                }
                 check_collection(column, &text, true)?;
                 let value = Expr::bind(value, &receiver, scope, markers)?;
                 let column = column.clone();
                 Ok(match (&column.ty, is_prepend) {
                     (CqlType::Counter, false) => Operation::Count { column, value, negative: false },
-                    (CqlType::List { .. }, true) => Operation::Prepend { column, value },
-                    (_, true) => {
-                        return Err(QueryError::Invalid(format!(
-                            "Invalid operation ({text}) for non list column {}",
-                            column.name
-                        )));
-                    }
+                    (_, true) => Operation::Prepend { column, value },
                     _ => Operation::Add { column, value },
                 })
             }

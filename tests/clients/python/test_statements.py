@@ -211,3 +211,23 @@ def test_prepared_statements_follow_the_schema(db):
     db.execute("ALTER TABLE moving DROP a")
     assert db.one("SELECT * FROM moving WHERE k = 1") == (1, 20)
     assert db.one(db.session.prepare("SELECT * FROM moving WHERE k = ?"), (1,))[-1] == 20
+
+
+def test_distinct_takes_one_row_of_each_partition_into_an_aggregate(db):
+    db.table("partitions", "p int, c int, PRIMARY KEY (p, c)")
+    for p in range(3):
+        for c in range(2):
+            db.execute("INSERT INTO partitions (p, c) VALUES (%s, %s)", (p, c))
+    assert db.one("SELECT DISTINCT COUNT(p) FROM partitions") == (3,)
+    assert db.one("SELECT DISTINCT SUM(p) FROM partitions WHERE p IN (1, 2)") == (3,)
+    assert db.rows("SELECT DISTINCT p, COUNT(p) FROM partitions WHERE p IN (1, 2) GROUP BY p") == [(1, 1), (2, 1)]
+
+
+def test_the_last_of_two_directions_counts(db):
+    db.table("turns", "p int, c int, d int, PRIMARY KEY (p, c, d)")
+    for c in range(3):
+        db.execute("INSERT INTO turns (p, c, d) VALUES (1, %s, 0)", (c,))
+    assert values(db, "SELECT c FROM turns WHERE p = 1 ORDER BY c ASC, c DESC") == [2, 1, 0]
+    assert values(db, "SELECT c FROM turns WHERE p = 1 ORDER BY c DESC, d ASC, c ASC") == [0, 1, 2]
+    with pytest.raises(InvalidRequest, match="Unsupported order by relation"):
+        db.execute("SELECT c FROM turns WHERE p = 1 ORDER BY c DESC, d DESC, c ASC")

@@ -231,3 +231,19 @@ def test_the_last_of_two_directions_counts(db):
     assert values(db, "SELECT c FROM turns WHERE p = 1 ORDER BY c DESC, d ASC, c ASC") == [0, 1, 2]
     with pytest.raises(InvalidRequest, match="Unsupported order by relation"):
         db.execute("SELECT c FROM turns WHERE p = 1 ORDER BY c DESC, d DESC, c ASC")
+
+
+def test_groups_are_limited_within_a_partition(db):
+    db.table("grouped", "p int, c int, d int, a int, PRIMARY KEY (p, c, d)")
+    insert = db.session.prepare("INSERT INTO grouped (p, c, d, a) VALUES (?, ?, ?, ?)")
+    for p in range(3):
+        for c in range(4):
+            for d in range(2):
+                db.execute(insert, (p, c, d, c))
+    for limit, page in ((1, None), (2, None), (1, 1), (2, 1), (2, 3), (3, 2), (9, 2)):
+        query = f"SELECT p, c, SUM(a) FROM grouped WHERE p IN (0, 1, 2) GROUP BY p, c PER PARTITION LIMIT {limit}"
+        statement = SimpleStatement(query, fetch_size=page)
+        assert db.rows(statement) == [(p, c, 2 * c) for p in range(3) for c in range(min(limit, 4))], (limit, page)
+        scan = SimpleStatement(query.replace("WHERE p IN (0, 1, 2)", ""), fetch_size=page)
+        assert sorted(db.rows(scan)) == db.rows(statement), (limit, page)
+    assert len(db.rows("SELECT c FROM grouped WHERE p IN (0, 1) GROUP BY p, c PER PARTITION LIMIT 3 LIMIT 5")) == 5

@@ -444,7 +444,7 @@ impl Run<'_> {
                     break;
                 }
                 match self.take(&view, &header.key, &row.clustering, &mut left, sink)? {
-                    Flow::GoOn if left > 0 || self.plan.group_by.is_some() => {}
+                    Flow::GoOn if (left > 0 || self.plan.group_by.is_some()) && !self.plan.distinct => {}
                     Flow::GoOn => break,
                     Flow::Stop => return Ok(Flow::Stop),
                 }

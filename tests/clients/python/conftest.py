@@ -73,10 +73,10 @@ class Database:
         """Prepare, then execute."""
         return self.session.execute(self.session.prepare(query), values)
 
-    def table(self, name, columns):
+    def table(self, name, columns, options=""):
         """A fresh, empty table; returns its name."""
         self.session.execute(f"DROP TABLE IF EXISTS {name}")
-        self.session.execute(f"CREATE TABLE {name} ({columns})")
+        self.session.execute(f"CREATE TABLE {name} ({columns})" + (options and f" WITH {options}"))
         return name
 
 

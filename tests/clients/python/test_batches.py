@@ -142,6 +142,34 @@ def test_conditional_batch(db):
     assert db.rows("SELECT c, v FROM steps WHERE p = 1") == [(1, 2), (2, 2)]
 
 
+def refused(db, *statements):
+    """Names and rows of the answer to a batch that is not applied."""
+    result = db.execute(f"BEGIN BATCH {'; '.join(statements)}; APPLY BATCH")
+    names = result.column_names
+    return names, [tuple(row)[1:] for row in result if row[0] is False]
+
+
+def test_what_a_refused_batch_shows(db):
+    """The key, and no more columns than the conditions and changes needed to read; rows in their order."""
+    db.table("shown", "p int, c int, a int, b text, s int static, PRIMARY KEY (p, c)", "CLUSTERING ORDER BY (c DESC)")
+    for c in (1, 2):
+        db.execute(f"INSERT INTO shown (p, c, a, b, s) VALUES (1, {c}, {c}, 'x', 9)")
+    applied = "[applied]"
+    of_1, of_2, of_7 = ("UPDATE shown SET b = 'z' WHERE p = 1 AND c = %d" % c for c in (1, 2, 7))
+    assert refused(db, f"{of_1} IF b = 'q' AND a = 5") == ([applied, "p", "c", "b", "a"], [(1, 1, "x", 1)])
+    assert refused(db, f"{of_1} IF a = 5", f"{of_2} IF b = 'x'") == ([applied, "p", "c", "a", "b"], [(1, 2, 2, "x"), (1, 1, 1, "x")])
+    assert refused(db, f"{of_1} IF s = 5 AND a = 1") == ([applied, "p", "c", "a", "s"], [(1, 1, 1, 9)])
+    assert refused(db, f"{of_7} IF a = 5") == ([applied], [()])
+    assert refused(db, f"{of_7} IF a = 5 AND s = 1") == ([applied, "p", "c", "a", "s"], [(1, None, None, 9)])
+    everything = [applied, "p", "c", "s", "a", "b"]
+    assert refused(db, f"{of_1} IF a = 5", f"{of_7} IF EXISTS") == (everything, [(1, 1, None, 1, "x")])
+    # Nothing is asked of a row: the first one stands for the partition.
+    assert refused(db, "UPDATE shown SET s = 3 WHERE p = 1 IF s = 1") == ([applied, "p", "c", "s"], [(1, 2, 9)])
+    assert refused(db, "INSERT INTO shown (p, s) VALUES (1, 4) IF NOT EXISTS") == (everything, [(1, 2, 9, None, None)])
+    with pytest.raises(InvalidRequest, match="Cannot mix IF conditions and IF EXISTS for the same row"):
+        refused(db, f"{of_1} IF a = 5", f"{of_1} IF EXISTS")
+
+
 def test_only_one_of_many_racing_inserts_wins(db):
     db.table("locks", "name text PRIMARY KEY, owner int")
     insert = db.session.prepare("INSERT INTO locks (name, owner) VALUES ('only', ?) IF NOT EXISTS")

@@ -211,3 +211,39 @@ def test_prepared_statements_follow_the_schema(db):
     db.execute("ALTER TABLE moving DROP a")
     assert db.one("SELECT * FROM moving WHERE k = 1") == (1, 20)
     assert db.one(db.session.prepare("SELECT * FROM moving WHERE k = ?"), (1,))[-1] == 20
+
+
+def test_distinct_takes_one_row_of_each_partition_into_an_aggregate(db):
+    db.table("partitions", "p int, c int, PRIMARY KEY (p, c)")
+    for p in range(3):
+        for c in range(2):
+            db.execute("INSERT INTO partitions (p, c) VALUES (%s, %s)", (p, c))
+    assert db.one("SELECT DISTINCT COUNT(p) FROM partitions") == (3,)
+    assert db.one("SELECT DISTINCT SUM(p) FROM partitions WHERE p IN (1, 2)") == (3,)
+    assert db.rows("SELECT DISTINCT p, COUNT(p) FROM partitions WHERE p IN (1, 2) GROUP BY p") == [(1, 1), (2, 1)]
+
+
+def test_the_last_of_two_directions_counts(db):
+    db.table("turns", "p int, c int, d int, PRIMARY KEY (p, c, d)")
+    for c in range(3):
+        db.execute("INSERT INTO turns (p, c, d) VALUES (1, %s, 0)", (c,))
+    assert values(db, "SELECT c FROM turns WHERE p = 1 ORDER BY c ASC, c DESC") == [2, 1, 0]
+    assert values(db, "SELECT c FROM turns WHERE p = 1 ORDER BY c DESC, d ASC, c ASC") == [0, 1, 2]
+    with pytest.raises(InvalidRequest, match="Unsupported order by relation"):
+        db.execute("SELECT c FROM turns WHERE p = 1 ORDER BY c DESC, d DESC, c ASC")
+
+
+def test_groups_are_limited_within_a_partition(db):
+    db.table("grouped", "p int, c int, d int, a int, PRIMARY KEY (p, c, d)")
+    insert = db.session.prepare("INSERT INTO grouped (p, c, d, a) VALUES (?, ?, ?, ?)")
+    for p in range(3):
+        for c in range(4):
+            for d in range(2):
+                db.execute(insert, (p, c, d, c))
+    for limit, page in ((1, None), (2, None), (1, 1), (2, 1), (2, 3), (3, 2), (9, 2)):
+        query = f"SELECT p, c, SUM(a) FROM grouped WHERE p IN (0, 1, 2) GROUP BY p, c PER PARTITION LIMIT {limit}"
+        statement = SimpleStatement(query, fetch_size=page)
+        assert db.rows(statement) == [(p, c, 2 * c) for p in range(3) for c in range(min(limit, 4))], (limit, page)
+        scan = SimpleStatement(query.replace("WHERE p IN (0, 1, 2)", ""), fetch_size=page)
+        assert sorted(db.rows(scan)) == db.rows(statement), (limit, page)
+    assert len(db.rows("SELECT c FROM grouped WHERE p IN (0, 1) GROUP BY p, c PER PARTITION LIMIT 3 LIMIT 5")) == 5

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use model::{ColumnKind, CqlType, QueryError, Table};
+use model::{Column, ColumnKind, CqlType, QueryError, Table};
 
 use super::restrict::KeyRestrictions;
 use super::term::Expr;
@@ -188,10 +188,18 @@ fn bind_order(select: &Select, table: &Table, bound: &filter::BoundWhere) -> Res
             "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.",
         ));
     }
-    let mut reversed = None;
-    let mut next = 0;
+    // A column that is named again keeps its place and takes the later direction.
+    let mut orderings: Vec<(&Column, bool)> = Vec::with_capacity(select.order_by.len());
     for ordering in &select.order_by {
         let column = column(table, &ordering.column)?;
+        match orderings.iter_mut().find(|(known, _)| known.id == column.id) {
+            Some((_, descending)) => *descending = ordering.descending,
+            None => orderings.push((column, ordering.descending)),
+        }
+    }
+    let mut reversed = None;
+    let mut next = 0;
+    for (column, descending) in orderings {
         if column.kind != ColumnKind::Clustering {
             return Err(QueryError::Invalid(format!(
                 "Order by is currently only supported on the clustered columns of the PRIMARY KEY, got {}",
@@ -213,7 +221,7 @@ fn bind_order(select: &Select, table: &Table, bound: &filter::BoundWhere) -> Res
             next += 1;
         }
         next = column.position as usize + 1;
-        let is_reverse = ordering.descending != column.reversed;
+        let is_reverse = descending != column.reversed;
         if *reversed.get_or_insert(is_reverse) != is_reverse {
             return Err(QueryError::invalid("Unsupported order by relation"));
         }

@@ -223,7 +223,6 @@ impl Executor {
             }
         }
         let Some(key) = key else { return Ok(self.cas_done(&first.table, CasAnswer::applied())) };
-        check_existence_conditions(parts)?;
         let lock = self.coordinator.lock(first.table.id, &key).await;
         let _ = values;
         let mut options = options.clone();
@@ -254,7 +253,11 @@ impl Executor {
         for (modify, options) in &tests {
             contexts.push((modify, self.write_context(options)?));
         }
-        cas::refuse(&contexts, key, is_batch, &mut |key, clustering| self.existing(&table, key, clustering))
+        let mut reads = cas::Reads {
+            row: &mut |key, clustering| self.existing(&table, key, clustering),
+            first: &mut |key, takes| self.existing_in(&table, key, Slices::all(), takes),
+        };
+        cas::refuse(&contexts, key, is_batch, &mut reads)
     }
 
     fn cas_done(&self, table: &Table, answer: CasAnswer) -> Done {
@@ -286,6 +289,17 @@ impl Executor {
                 }])
             }
         };
+        self.existing_in(table, key, slices, &|_| true)
+    }
+
+    /// The static row, and the first row of the slices that is taken.
+    fn existing_in(
+        &self,
+        table: &Arc<Table>,
+        key: &PartitionKey,
+        slices: Slices,
+        takes: &dyn Fn(&Row) -> bool,
+    ) -> Result<Existing, QueryError> {
         let command = ReadCommand {
             table: table.clone(),
             partitions: PartitionSelection::Key(key.clone()),
@@ -299,8 +313,11 @@ impl Executor {
         while let Some(mut partition) = partitions.next_partition().map_err(failed)? {
             found.static_row = partition.header().static_row.clone();
             while let Some(unfiltered) = partition.next().map_err(failed)? {
-                if let Unfiltered::Row(row) = unfiltered {
+                if let Unfiltered::Row(row) = unfiltered
+                    && takes(&row)
+                {
                     found.row = Some(row);
+                    return Ok(found);
                 }
             }
         }
@@ -345,21 +362,6 @@ fn check_plain(modify: &Modify, consistency: Consistency) -> Result<(), QueryErr
             "Consistency level ANY is not yet supported for counter table {}",
             modify.table.name
         )));
-    }
-    Ok(())
-}
-
-/// `IF EXISTS` and `IF NOT EXISTS` of one row contradict each other.
-fn check_existence_conditions(parts: &[BatchPart<'_>]) -> Result<(), QueryError> {
-    use cql::bind::modify::Condition;
-    let has = |wanted: fn(&Condition) -> bool| parts.iter().any(|(modify, ..)| wanted(&modify.condition));
-    if parts.len() > 1
-        && has(|condition| matches!(condition, Condition::Exists))
-        && has(|condition| matches!(condition, Condition::NotExists))
-    {
-        return Err(QueryError::invalid(
-            "Cannot mix IF EXISTS and IF NOT EXISTS conditions for the same row",
-        ));
     }
     Ok(())
 }

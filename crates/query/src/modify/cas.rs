@@ -10,10 +10,14 @@ use cql::bind::modify::{ColumnTest, Condition, Modify, Part, TestKind};
 use cql::bind::select::Access;
 use cql::bind::term::{EvalContext, Expr};
 use model::value::collection;
-use model::{BoundValue, Clustering, Column, CqlType, PartitionKey, QueryError, Table, Value};
+use model::{BoundValue, Clustering, ColumnKind, CqlType, PartitionKey, QueryError, Row, Value};
 
 use super::{Existing, ReadExisting, WriteContext};
 use crate::select::row::{RowView, column_value, compare, is_live};
+
+mod refusal;
+
+use refusal::{Shown, check_mixed};
 
 /// The answer to a conditional statement or batch.
 #[derive(Clone, Debug)]
@@ -41,12 +45,24 @@ fn boolean(value: bool) -> Value {
     Some(Bytes::from_static(if value { &[1] } else { &[0] }))
 }
 
+/// Reads what a condition looks at: a row, or the static row with the first row of the partition that this
+/// predicate takes.
+pub struct Reads<'r> {
+    /// One row (`None`: the static row only).
+    pub row: &'r mut ReadExisting<'r>,
+    /// The static row and the first row that is taken.
+    pub first: &'r mut ReadFirst<'r>,
+}
+
+/// Reads the static row of a partition and its first row that the predicate takes.
+pub type ReadFirst<'r> = dyn FnMut(&PartitionKey, &dyn Fn(&Row) -> bool) -> Result<Existing, QueryError> + 'r;
+
 /// Tests the conditions of statements on one partition, each with its own values; `None` if all hold.
 pub fn refuse(
     statements: &[(&Modify, WriteContext<'_>)],
     key: &PartitionKey,
     is_batch: bool,
-    existing: &mut ReadExisting<'_>,
+    reads: &mut Reads<'_>,
 ) -> Result<Option<CasAnswer>, QueryError> {
     let Some((first, first_ctx)) = statements.first() else { return Ok(None) };
     let now_s = first_ctx.now_s;
@@ -54,16 +70,20 @@ pub fn refuse(
     let components = key
         .components(table.partition_key.len())
         .ok_or_else(|| QueryError::Server("a partition key does not have its columns".to_owned()))?;
+    let mut conditional = Vec::new();
+    for (modify, ctx) in statements.iter().filter(|(modify, _)| modify.is_conditional()) {
+        conditional.push((*modify, ctx, condition_row(modify, ctx)?));
+    }
+    check_mixed(conditional.iter().map(|(modify, _, clustering)| (*modify, clustering.as_ref())))?;
     let mut looked_at: Vec<(Option<Clustering>, Existing)> = Vec::new();
     let mut holds = true;
-    for (modify, ctx) in statements.iter().filter(|(modify, _)| modify.is_conditional()) {
-        let clustering = condition_row(modify, ctx)?;
-        if !looked_at.iter().any(|(known, _)| *known == clustering) {
-            let found = existing(key, clustering.as_ref())?;
+    for (modify, ctx, clustering) in &conditional {
+        if !looked_at.iter().any(|(known, _)| known == clustering) {
+            let found = (reads.row)(key, clustering.as_ref())?;
             looked_at.push((clustering.clone(), found));
         }
         let (_, found) =
-            looked_at.iter().find(|(known, _)| *known == clustering).expect("it was put there just now");
+            looked_at.iter().find(|(known, _)| known == clustering).expect("it was put there just now");
         let row = found.row.as_ref().filter(|row| is_live(row, ctx.now_s));
         let statics = found.static_row.as_ref().filter(|row| is_live(row, ctx.now_s));
         let view = RowView { key: &components, statics, row, now_s: ctx.now_s };
@@ -88,7 +108,22 @@ pub fn refuse(
         return Ok(None);
     }
     let statements: Vec<&Modify> = statements.iter().map(|(modify, _)| *modify).collect();
-    Ok(Some(refusal(&statements, &table, &components, &looked_at, is_batch, now_s)))
+    let shown = Shown::new(&statements, &table, is_batch);
+    // A condition on static columns alone concerns no row: then the first of the partition is shown.
+    let rows_tested = conditional.iter().filter(|(modify, ..)| is_about_row(modify));
+    let mut rows_tested: Vec<_> = rows_tested.filter_map(|(_, _, clustering)| clustering.as_ref()).collect();
+    if rows_tested.is_empty() {
+        let found = (reads.first)(key, &|row| shown.sees(row, now_s))?;
+        return Ok(Some(shown.answer(&components, &[&found], now_s)));
+    }
+    rows_tested.sort_by(|a, b| a.order.cmp(&b.order));
+    rows_tested.dedup();
+    let found = |wanted: &Clustering| {
+        let known = looked_at.iter().find(|(known, _)| known.as_ref() == Some(wanted));
+        &known.expect("all that is tested was read").1
+    };
+    let rows: Vec<&Existing> = rows_tested.into_iter().map(found).collect();
+    Ok(Some(shown.answer(&components, &rows, now_s)))
 }
 
 /// The row that a statement's condition looks at; `None`: the static row.
@@ -102,56 +137,12 @@ fn condition_row(modify: &Modify, ctx: &WriteContext<'_>) -> Result<Option<Clust
     Ok(super::clusterings(modify, ctx)?.into_iter().next())
 }
 
-fn refusal(
-    statements: &[&Modify],
-    table: &Table,
-    components: &[Bytes],
-    looked_at: &[(Option<Clustering>, Existing)],
-    is_batch: bool,
-    now_s: u32,
-) -> CasAnswer {
-    let is_about_existence =
-        statements.iter().any(|modify| matches!(modify.condition, Condition::Exists | Condition::NotExists));
-    let shown: Vec<&Column> = if is_about_existence {
-        table.columns().collect()
-    } else {
-        // A batch may have looked at several rows: their keys tell them apart.
-        let keys = table.partition_key.iter().chain(&table.clustering).filter(|_| is_batch);
-        keys.chain(tested_columns(statements, table)).collect()
-    };
-    let mut columns = vec![applied_column()];
-    let mut rows = Vec::new();
-    for (clustering, found) in looked_at {
-        let row = found.row.as_ref().filter(|row| is_live(row, now_s));
-        let statics = found.static_row.as_ref().filter(|row| is_live(row, now_s));
-        let exists = row.is_some() || (statics.is_some() && (clustering.is_none() || !is_about_existence));
-        if !exists {
-            continue;
-        }
-        let view = RowView { key: components, statics, row, now_s };
-        let mut values = vec![boolean(false)];
-        for column in &shown {
-            let value = column_value(Access::of(column), &column.ty, &view);
-            values.push(value.map(|value| Bytes::copy_from_slice(&value)));
-        }
-        rows.push(values);
+/// True if the condition concerns a row, not only the partition's static columns.
+fn is_about_row(modify: &Modify) -> bool {
+    match &modify.condition {
+        Condition::Columns(tests) => tests.iter().any(|test| test.column.kind != ColumnKind::Static),
+        _ => true,
     }
-    if rows.is_empty() {
-        return CasAnswer { applied: false, columns, rows: vec![vec![boolean(false)]] };
-    }
-    columns.extend(shown.iter().map(|column| (column.name.clone(), column.ty.clone())));
-    CasAnswer { applied: false, columns, rows }
-}
-
-/// The columns of the conditions, regular ones before static ones.
-fn tested_columns<'t>(statements: &[&Modify], table: &'t Table) -> Vec<&'t Column> {
-    let mut names = Vec::new();
-    for modify in statements {
-        if let Condition::Columns(tests) = &modify.condition {
-            names.extend(tests.iter().map(|test| test.column.id));
-        }
-    }
-    table.regulars.iter().chain(&table.statics).filter(|column| names.contains(&column.id)).collect()
 }
 
 /// True if one condition holds.

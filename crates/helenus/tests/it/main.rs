@@ -62,7 +62,8 @@ fn connect(port: u16) -> TcpStream {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
-            let (opcode, _) = ask(&mut stream, 1, b"\x00\x01\x00\x0bCQL_VERSION\x00\x053.0.0").expect("STARTUP");
+            let (opcode, _) =
+                ask(&mut stream, 1, b"\x00\x01\x00\x0bCQL_VERSION\x00\x053.0.0").expect("STARTUP");
             assert_eq!(opcode, 2, "READY");
             return stream;
         }
@@ -103,7 +104,10 @@ fn a_drained_node_has_everything_after_a_restart() {
     let (directory, port) = (Directory::new("restart"), free_port());
     let node = command(&directory.0, port).spawn().expect("the binary runs");
     let mut client = connect(port);
-    query(&mut client, "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    query(
+        &mut client,
+        "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    );
     query(&mut client, "CREATE TABLE k.t (a int PRIMARY KEY, b text)");
     query(&mut client, "INSERT INTO k.t (a, b) VALUES (1, 'still there')");
     let begun = Instant::now();

@@ -536,7 +536,7 @@ impl Run<'_> {
         }
         // PER PARTITION LIMIT counts groups; where there are none it is DISTINCT's one row.
         if is_new || self.plan.group_by.is_none() {
-            *left -= 1;
+            *left = left.saturating_sub(1);
         }
         let clustering = view.row.map(|_| clustering.clone());
         groups.add(self.plan, view, LastRow { key: key.clone(), clustering, left: *left }, self.ctx)?;

@@ -17,7 +17,7 @@ impl Types<'_> {
     /// The type of a column or field.
     pub(crate) fn resolve(&self, name: &TypeName) -> Result<CqlType, QueryError> {
         match name {
-            TypeName::Native(native) => Ok(native_type(*native)),
+            TypeName::Native(native) => Ok(cql::bind::types::native(*native)),
             TypeName::Frozen(inner) => self.resolve_frozen(inner),
             TypeName::List(element) => {
                 self.check_element(name, element)?;
@@ -226,31 +226,6 @@ fn frozen(name: &TypeName) -> String {
         TypeName::User(user) => format!("frozen<{user}>"),
         TypeName::Frozen(inner) => frozen(inner),
         other => other.to_string(),
-    }
-}
-
-fn native_type(native: NativeType) -> CqlType {
-    match native {
-        NativeType::Ascii => CqlType::Ascii,
-        NativeType::Bigint => CqlType::Bigint,
-        NativeType::Blob => CqlType::Blob,
-        NativeType::Boolean => CqlType::Boolean,
-        NativeType::Counter => CqlType::Counter,
-        NativeType::Date => CqlType::Date,
-        NativeType::Decimal => CqlType::Decimal,
-        NativeType::Double => CqlType::Double,
-        NativeType::Duration => CqlType::Duration,
-        NativeType::Float => CqlType::Float,
-        NativeType::Inet => CqlType::Inet,
-        NativeType::Int => CqlType::Int,
-        NativeType::Smallint => CqlType::Smallint,
-        NativeType::Text | NativeType::Varchar => CqlType::Text,
-        NativeType::Time => CqlType::Time,
-        NativeType::Timestamp => CqlType::Timestamp,
-        NativeType::Timeuuid => CqlType::Timeuuid,
-        NativeType::Tinyint => CqlType::Tinyint,
-        NativeType::Uuid => CqlType::Uuid,
-        NativeType::Varint => CqlType::Varint,
     }
 }
 

@@ -23,6 +23,8 @@ mod table;
 
 mod memtable;
 
+pub mod compaction;
+
 mod commitlog;
 pub use commitlog::{Commit, Synced};
 

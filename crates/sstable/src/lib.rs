@@ -17,6 +17,7 @@ pub mod metadata;
 mod chunk;
 mod cursor;
 mod filter;
+mod header_table;
 mod partitions;
 mod row;
 mod rows;
@@ -29,9 +30,9 @@ mod trie;
 pub mod reader;
 pub mod writer;
 
-pub use descriptor::{Component, Descriptor, Version};
+pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use error::{ReadError, WriteError};
-pub use metadata::{CommitLogInterval, EncodingStats, Metadata};
+pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
 pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};
 

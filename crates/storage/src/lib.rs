@@ -9,7 +9,7 @@
 //! Never here: other nodes, CQL, consistency levels. What is old enough to be purged is compaction's.
 
 pub mod options;
-pub use options::{EngineOptions, SyncMode};
+pub use options::{Describe, EngineOptions, SyncMode};
 
 pub mod error;
 pub use error::{OpenError, ReadError, WriteError};
@@ -18,6 +18,9 @@ mod engine;
 pub use engine::{Engine, EngineStats, FlushTarget, PartitionLock, TableStats};
 
 mod shards;
+
+pub mod snapshot;
+pub use snapshot::{ImportOptions, SnapshotInfo, SnapshotOptions};
 
 mod table;
 

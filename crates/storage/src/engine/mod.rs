@@ -13,6 +13,8 @@ mod schema;
 
 mod truncate;
 
+mod snapshots;
+
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
@@ -57,6 +59,7 @@ struct Core {
     flushes_count: AtomicU64,
     replayed_entries_count: AtomicU64,
     is_stopping: AtomicBool,
+    incremental_backups: AtomicBool,
     locks: Vec<Arc<tokio::sync::Mutex<()>>>,
     lock_hasher: foldhash::fast::FixedState,
 }
@@ -178,6 +181,7 @@ impl Core {
         options.commitlog_bytes_total = options.commitlog_bytes_total.max(2 * active_bytes);
         let log = LogShared::new(runtime, &options);
         let logs = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
+        let incremental_backups = AtomicBool::new(options.incremental_backups);
         Core {
             runtime: runtime.clone(),
             options,
@@ -192,6 +196,7 @@ impl Core {
             flushes_count: AtomicU64::new(0),
             replayed_entries_count: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
+            incremental_backups,
             locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
             lock_hasher: foldhash::fast::FixedState::default(),
         }

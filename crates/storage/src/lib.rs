@@ -10,7 +10,7 @@
 //! Never here: other nodes, CQL, consistency levels.
 
 pub mod options;
-pub use options::{EngineOptions, SyncMode};
+pub use options::{Describe, EngineOptions, SyncMode};
 
 pub mod error;
 pub use error::{OpenError, ReadError, WriteError};
@@ -25,6 +25,9 @@ pub use compaction::{
 };
 
 mod shards;
+
+pub mod snapshot;
+pub use snapshot::{ImportOptions, SnapshotInfo, SnapshotOptions};
 
 mod table;
 

@@ -1,8 +1,11 @@
 //! What an operator can choose about storage. The names of the keys in the configuration are the server's.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use model::{Schema, Table};
 use uuid::Uuid;
 
 /// When an acknowledged write is safe from a power loss.
@@ -51,6 +54,24 @@ pub struct EngineOptions {
     pub auto_compaction: bool,
     /// Identity of this node in its SSTables: tells whose commit log their positions speak of.
     pub host_id: Uuid,
+    /// Text of `schema.cql` in snapshots; without it they have none.
+    pub describe: Option<Describe>,
+    /// `auto_snapshot`: a table is kept as a snapshot before it is dropped or truncated.
+    pub auto_snapshot: bool,
+    /// `incremental_backups`: flushed SSTables are linked into `backups/`.
+    pub incremental_backups: bool,
+    /// `snapshot_before_compaction`
+    pub snapshot_before_compaction: bool,
+}
+
+/// Writes a table of a schema as CQL.
+#[derive(Clone)]
+pub struct Describe(pub Arc<dyn Fn(&Schema, &Table) -> String + Send + Sync>);
+
+impl fmt::Debug for Describe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Describe")
+    }
 }
 
 impl EngineOptions {
@@ -69,6 +90,10 @@ impl EngineOptions {
             concurrent_compactors: 2,
             auto_compaction: true,
             host_id,
+            describe: None,
+            auto_snapshot: true,
+            incremental_backups: false,
+            snapshot_before_compaction: false,
         }
     }
 }

@@ -15,6 +15,8 @@ mod schema;
 
 mod truncate;
 
+mod snapshots;
+
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
@@ -61,6 +63,7 @@ struct Core {
     is_stopping: AtomicBool,
     /// MiB a second; 0: no bound.
     compaction_throughput: AtomicU64,
+    incremental_backups: AtomicBool,
     locks: Vec<Arc<tokio::sync::Mutex<()>>>,
     lock_hasher: foldhash::fast::FixedState,
 }
@@ -183,6 +186,7 @@ impl Core {
         let log = LogShared::new(runtime, &options);
         let logs = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
         let compaction_throughput = AtomicU64::new(options.compaction_throughput_mib_per_s);
+        let incremental_backups = AtomicBool::new(options.incremental_backups);
         Core {
             runtime: runtime.clone(),
             options,
@@ -198,6 +202,7 @@ impl Core {
             replayed_entries_count: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
             compaction_throughput,
+            incremental_backups,
             locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
             lock_hasher: foldhash::fast::FixedState::default(),
         }

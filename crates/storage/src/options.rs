@@ -46,6 +46,12 @@ pub struct EngineOptions {
     /// Heap that memtables may take, all shards together: beyond it the largest is flushed; beyond twice that,
     /// writes are refused.
     pub memtable_bytes_total: usize,
+    /// MiB a second that compactions may read, all together; 0: no bound.
+    pub compaction_throughput_mib_per_s: u64,
+    /// Compactions that may run at once.
+    pub concurrent_compactors: usize,
+    /// Tables are compacted without being asked for, until [`crate::Engine::set_auto_compaction`] says otherwise.
+    pub auto_compaction: bool,
     /// Identity of this node in its SSTables: tells whose commit log their positions speak of.
     pub host_id: Uuid,
     /// Text of `schema.cql` in snapshots; without it they have none.
@@ -80,6 +86,9 @@ impl EngineOptions {
             max_mutation_bytes: segment_bytes as usize / 2,
             commitlog_bytes_total: 1 << 30,
             memtable_bytes_total: 256 << 20,
+            compaction_throughput_mib_per_s: 64,
+            concurrent_compactors: 2,
+            auto_compaction: true,
             host_id,
             describe: None,
             auto_snapshot: true,

@@ -1,0 +1,12 @@
+//! Compaction: SSTables of one table become others that hold the same data, in fewer files and without what
+//! nobody can see any more.
+//!
+//! Read in order: [`operation`] (what others ask for and see).
+//!
+//! Never here: schema changes.
+
+pub mod operation;
+pub use operation::{
+    CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
+    VerifyFinding, VerifyOptions,
+};

@@ -6,7 +6,7 @@
 //!
 //! Read in order: [`Descriptor`] (which files), [`SsTable`] (reads), [`Writer`] (writes), [`Metadata`] (what
 //! an SSTable says of itself), then inside: `row` (the bytes of Data.db), `chunk` (compression), `trie`,
-//! `partitions` and `rows` (indexes), `filter`, `statistics`.
+//! `partitions` and `rows` (indexes), `filter`, `statistics`. [`verify`] and [`scrub`] judge and save what is there.
 //!
 //! Never here: schema changes, which SSTables there are, caches beyond one file's index pages, policy.
 
@@ -17,6 +17,7 @@ pub mod metadata;
 mod chunk;
 mod cursor;
 mod filter;
+mod header_table;
 mod partitions;
 mod row;
 mod rows;
@@ -27,12 +28,16 @@ mod stream;
 mod trie;
 
 pub mod reader;
+pub mod scrub;
+pub mod verify;
 pub mod writer;
 
-pub use descriptor::{Component, Descriptor, Version};
+pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use error::{ReadError, WriteError};
-pub use metadata::{CommitLogInterval, EncodingStats, Metadata};
+pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
+pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};
+pub use verify::{Progress, VerifyFinding, VerifyOptions, VerifyReport, verify};
 pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};
 
 #[cfg(test)]

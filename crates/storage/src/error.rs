@@ -132,6 +132,11 @@ pub enum OpenError {
     },
     /// The schema could not be loaded.
     Schema(SourceError),
+    /// An operation on SSTables was stopped, or could not begin; nothing was changed by it.
+    Stopped {
+        /// Which one, and why.
+        what: String,
+    },
 }
 
 impl OpenError {
@@ -154,6 +159,7 @@ impl fmt::Display for OpenError {
                 write!(f, "{} has version {version}, written by a later Helenus", path.display())
             }
             OpenError::SsTable { path, source } => write!(f, "{}: {source}", path.display()),
+            OpenError::Stopped { what } => f.write_str(what),
             OpenError::Schema(source) => write!(f, "the schema could not be loaded: {source}"),
         }
     }

@@ -4,12 +4,13 @@
 //! to that shard's memtable; a flush turns a memtable into an SSTable; a read merges all of them.
 //!
 //! Read in order: [`Engine`] (what callers use), `commitlog` (what makes a write last), `memtable`, `table` (what a
-//! shard holds of one table), then inside `engine`: `write`, `read`, `flush`, `truncate`, `open`.
+//! shard holds of one table), then inside `engine`: `write`, `read`, `flush`, `compact`, `truncate`,
+//! `open`.
 //!
-//! Never here: other nodes, CQL, consistency levels. What is old enough to be purged is compaction's.
+//! Never here: other nodes, CQL, consistency levels.
 
 pub mod options;
-pub use options::{EngineOptions, SyncMode};
+pub use options::{Describe, EngineOptions, SyncMode};
 
 pub mod error;
 pub use error::{OpenError, ReadError, WriteError};
@@ -17,13 +18,20 @@ pub use error::{OpenError, ReadError, WriteError};
 mod engine;
 pub use engine::{Engine, EngineStats, FlushTarget, PartitionLock, TableStats};
 
+pub mod compaction;
+pub use compaction::{
+    CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
+    VerifyFinding, VerifyOptions,
+};
+
 mod shards;
+
+pub mod snapshot;
+pub use snapshot::{ImportOptions, SnapshotInfo, SnapshotOptions};
 
 mod table;
 
 mod memtable;
-
-pub mod compaction;
 
 mod commitlog;
 pub use commitlog::{Commit, Synced};

@@ -1,8 +1,11 @@
 //! What an operator can choose about storage. The names of the keys in the configuration are the server's.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use model::{Schema, Table};
 use uuid::Uuid;
 
 /// When an acknowledged write is safe from a power loss.
@@ -43,8 +46,32 @@ pub struct EngineOptions {
     /// Heap that memtables may take, all shards together: beyond it the largest is flushed; beyond twice that,
     /// writes are refused.
     pub memtable_bytes_total: usize,
+    /// MiB a second that compactions may read, all together; 0: no bound.
+    pub compaction_throughput_mib_per_s: u64,
+    /// Compactions that may run at once.
+    pub concurrent_compactors: usize,
+    /// Tables are compacted without being asked for, until [`crate::Engine::set_auto_compaction`] says otherwise.
+    pub auto_compaction: bool,
     /// Identity of this node in its SSTables: tells whose commit log their positions speak of.
     pub host_id: Uuid,
+    /// Text of `schema.cql` in snapshots; without it they have none.
+    pub describe: Option<Describe>,
+    /// `auto_snapshot`: a table is kept as a snapshot before it is dropped or truncated.
+    pub auto_snapshot: bool,
+    /// `incremental_backups`: flushed SSTables are linked into `backups/`.
+    pub incremental_backups: bool,
+    /// `snapshot_before_compaction`
+    pub snapshot_before_compaction: bool,
+}
+
+/// Writes a table of a schema as CQL.
+#[derive(Clone)]
+pub struct Describe(pub Arc<dyn Fn(&Schema, &Table) -> String + Send + Sync>);
+
+impl fmt::Debug for Describe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Describe")
+    }
 }
 
 impl EngineOptions {
@@ -59,7 +86,14 @@ impl EngineOptions {
             max_mutation_bytes: segment_bytes as usize / 2,
             commitlog_bytes_total: 1 << 30,
             memtable_bytes_total: 256 << 20,
+            compaction_throughput_mib_per_s: 64,
+            concurrent_compactors: 2,
+            auto_compaction: true,
             host_id,
+            describe: None,
+            auto_snapshot: true,
+            incremental_backups: false,
+            snapshot_before_compaction: false,
         }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct TableState {
     pub is_durable: AtomicBool,
     /// It is gone: nothing may be written any more.
     pub is_dropped: AtomicBool,
+    /// It is compacted without being asked for.
+    pub auto_compaction: AtomicBool,
     /// One per shard; one in all if it is local.
     pub slots: Vec<Slot>,
     pub next_sstable_id: AtomicU64,
@@ -75,6 +77,7 @@ impl TableState {
             is_local,
             is_durable: AtomicBool::new(true),
             is_dropped: AtomicBool::new(false),
+            auto_compaction: AtomicBool::new(true),
             slots: (0..slots_count).map(|_| Slot::default()).collect(),
             next_sstable_id: AtomicU64::new(1),
             has_dir: AtomicBool::new(false),

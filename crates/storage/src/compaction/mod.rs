@@ -1,5 +1,15 @@
-//! Compaction: joining SSTables, and what is purged on the way.
+//! Compaction: SSTables of one table become others that hold the same data, in fewer files and without what
+//! nobody can see any more.
 //!
-//! Read in order: [`strategy`] (which SSTables, a decision without I/O).
+//! Read in order: [`operation`] (what others ask for and see), [`strategy`] (which SSTables next, a decision without
+//! I/O).
+//!
+//! Never here: schema changes.
+
+pub mod operation;
+pub use operation::{
+    CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
+    VerifyFinding, VerifyOptions,
+};
 
 pub mod strategy;

@@ -9,9 +9,13 @@ mod scan;
 
 mod flush;
 
+mod compact;
+
 mod schema;
 
 mod truncate;
+
+mod snapshots;
 
 mod stats;
 pub use stats::{EngineStats, TableStats};
@@ -57,6 +61,9 @@ struct Core {
     flushes_count: AtomicU64,
     replayed_entries_count: AtomicU64,
     is_stopping: AtomicBool,
+    /// MiB a second; 0: no bound.
+    compaction_throughput: AtomicU64,
+    incremental_backups: AtomicBool,
     locks: Vec<Arc<tokio::sync::Mutex<()>>>,
     lock_hasher: foldhash::fast::FixedState,
 }
@@ -178,6 +185,8 @@ impl Core {
         options.commitlog_bytes_total = options.commitlog_bytes_total.max(2 * active_bytes);
         let log = LogShared::new(runtime, &options);
         let logs = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
+        let compaction_throughput = AtomicU64::new(options.compaction_throughput_mib_per_s);
+        let incremental_backups = AtomicBool::new(options.incremental_backups);
         Core {
             runtime: runtime.clone(),
             options,
@@ -192,6 +201,8 @@ impl Core {
             flushes_count: AtomicU64::new(0),
             replayed_entries_count: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
+            compaction_throughput,
+            incremental_backups,
             locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
             lock_hasher: foldhash::fast::FixedState::default(),
         }

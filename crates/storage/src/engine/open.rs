@@ -10,7 +10,7 @@ use model::codec::decode_update;
 use model::partition::SourceError;
 use model::{PartitionKey, Schema, Table, TableId};
 use runtime::Disk;
-use sstable::{Descriptor, SsTable};
+use sstable::{Descriptor, Partitioner, SsTable, SsTableId};
 
 use super::flush::BEGUN_NAME;
 use super::read::source_error;
@@ -231,7 +231,7 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
         return Ok(covered);
     }
     covered.truncated = Truncated::load(&**disk, &state.dir)?;
-    let mut ids: HashMap<u64, (Descriptor, BTreeSet<String>)> = HashMap::new();
+    let mut ids: HashMap<SsTableId, (Descriptor, BTreeSet<String>)> = HashMap::new();
     for entry in disk.list(&state.dir).map_err(OpenError::io(&state.dir))? {
         let failed =
             |error| OpenError::SsTable { path: state.dir.join(&entry.name), source: source_error(error) };
@@ -244,9 +244,14 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
     let mut found: Vec<_> = ids.into_values().collect();
     found.sort_by_key(|(descriptor, _)| descriptor.id);
     for (descriptor, components) in found {
-        state.next_sstable_id.fetch_max(descriptor.id + 1, Ordering::Relaxed);
+        let below = covered.truncated.sstables_below;
+        // Only numbers are given here: what has a UUID was there before the truncation.
+        let is_truncated = descriptor.id.number().map_or(below > 0, |number| number < below);
+        if let Some(number) = descriptor.id.number() {
+            state.next_sstable_id.fetch_max(number.saturating_add(1), Ordering::Relaxed);
+        }
         let is_begun = components.contains("begun");
-        if !is_begun && descriptor.id >= covered.truncated.sstables_below {
+        if !is_begun && !is_truncated {
             add_sstable(core, state, &descriptor, &mut covered)?;
             continue;
         }
@@ -277,6 +282,13 @@ fn add_sstable(
         source: source_error(error),
     })?;
     let metadata = sstable.metadata();
+    if metadata.partitioner != Partitioner::Murmur3 {
+        let version = format!("with {:?}Partitioner", metadata.partitioner);
+        return Err(OpenError::SsTable {
+            path: descriptor.to_string().into(),
+            source: source_error(sstable::ReadError::Unsupported { version }),
+        });
+    }
     if metadata.host_id == Some(core.options.host_id) {
         let place = |(segment_id, offset): (i64, i32)| Position { segment_id, offset: offset as u32 };
         covered

@@ -2,9 +2,11 @@
 //! nobody can see any more.
 //!
 //! Read in order: [`operation`] (what others ask for and see), [`strategy`] (which SSTables next, a decision without
-//! I/O).
+//! I/O), `transaction` (how SSTables take the place of others, whatever happens), `merge`, `purge` and `shadow` (what of
+//! a partition stays), `task` (one rewrite, step by step), `cut` (into which SSTables), `finish` (its commit), `context`
+//! (what all of them share), then `engine::compact` (what callers use).
 //!
-//! Never here: schema changes.
+//! Never here: schema changes, locks across I/O.
 
 pub mod operation;
 pub use operation::{
@@ -13,3 +15,16 @@ pub use operation::{
 };
 
 pub mod strategy;
+
+pub(crate) mod transaction;
+
+pub(crate) mod merge;
+pub(crate) mod purge;
+pub(crate) mod shadow;
+
+pub(crate) mod cut;
+pub(crate) mod task;
+
+pub(crate) mod finish;
+
+pub(crate) mod context;

@@ -81,11 +81,11 @@ impl Engine {
 
     /// Bounds what compactions read, all together; 0: no bound.
     pub fn set_compaction_throughput(&self, mib_per_s: u64) {
-        self.core.compaction_throughput.store(mib_per_s, Ordering::Relaxed);
+        self.core.compactions.throughput_mib_per_s.store(mib_per_s, Ordering::Relaxed);
     }
 
     /// MiB a second that compactions may read; 0: no bound.
     pub fn compaction_throughput(&self) -> u64 {
-        self.core.compaction_throughput.load(Ordering::Relaxed)
+        self.core.compactions.throughput_mib_per_s.load(Ordering::Relaxed)
     }
 }

@@ -13,7 +13,7 @@ mod compact;
 
 mod schema;
 
-mod truncate;
+pub(crate) mod truncate;
 
 mod snapshots;
 
@@ -32,6 +32,7 @@ use parking_lot::Mutex;
 use runtime::Runtime;
 
 use crate::commitlog::{LogShared, ShardLog};
+use crate::compaction::context::Context;
 use crate::table::TableState;
 use crate::{Commit, EngineOptions, OpenError, ReadError, WriteError};
 
@@ -61,8 +62,7 @@ struct Core {
     flushes_count: AtomicU64,
     replayed_entries_count: AtomicU64,
     is_stopping: AtomicBool,
-    /// MiB a second; 0: no bound.
-    compaction_throughput: AtomicU64,
+    compactions: Arc<Context>,
     incremental_backups: AtomicBool,
     locks: Vec<Arc<tokio::sync::Mutex<()>>>,
     lock_hasher: foldhash::fast::FixedState,
@@ -184,8 +184,8 @@ impl Core {
         let active_bytes = u64::from(options.segment_bytes) * runtime.shard_count() as u64;
         options.commitlog_bytes_total = options.commitlog_bytes_total.max(2 * active_bytes);
         let log = LogShared::new(runtime, &options);
-        let logs = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
-        let compaction_throughput = AtomicU64::new(options.compaction_throughput_mib_per_s);
+        let logs: Vec<_> = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
+        let compactions = Arc::new(Context::new(runtime, &options, &logs));
         let incremental_backups = AtomicBool::new(options.incremental_backups);
         Core {
             runtime: runtime.clone(),
@@ -201,7 +201,7 @@ impl Core {
             flushes_count: AtomicU64::new(0),
             replayed_entries_count: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
-            compaction_throughput,
+            compactions,
             incremental_backups,
             locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
             lock_hasher: foldhash::fast::FixedState::default(),

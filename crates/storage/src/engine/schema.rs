@@ -97,6 +97,9 @@ impl Core {
     }
 
     fn remove_dropped(&self, state: &TableState) {
+        self.compactions.stop(|progress| progress.table_id == state.id);
+        // A step of a compaction that runs ends first; the next one finds the table dropped.
+        drop(state.compaction.gate.write());
         for (slot, one) in state.slots.iter().enumerate() {
             // A flush that runs ends first.
             drop(one.flush.lock());

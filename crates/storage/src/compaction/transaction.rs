@@ -23,6 +23,7 @@ use stdx::crc::crc32;
 use uuid::Uuid;
 
 use crate::OpenError;
+use crate::engine::damage::remove_mark;
 
 /// What the mark of an unfinished SSTable is called, after the SSTable's prefix. Cassandra removes files that end like
 /// this.
@@ -69,7 +70,7 @@ pub(crate) fn delete_sstable(disk: &dyn Disk, descriptor: &Descriptor) -> Result
             disk.remove_file(&path).map_err(OpenError::io(&path))?;
         }
     }
-    Ok(())
+    remove_mark(disk, descriptor)
 }
 
 /// An SSTable that goes.

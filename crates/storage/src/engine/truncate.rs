@@ -150,6 +150,10 @@ impl Core {
                 self.discard_memtable(memtable);
             }
         }
+        for damaged in self.damage.set_aside().iter().filter(|damaged| damaged.table == id) {
+            delete_sstable(&**disk, &damaged.descriptor)?;
+        }
+        self.damage.forget_table(id);
         disk.sync_dir(&table.dir).map_err(OpenError::io(&table.dir))?;
         // Files that an operator puts here later shall not be taken for the old ones.
         truncated.sstables_below = 0;

@@ -19,10 +19,9 @@ mod engine;
 pub use engine::{Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableStats};
 
 pub mod compaction;
-pub use compaction::{
-    CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
-    VerifyFinding, VerifyOptions,
-};
+pub use compaction::{CompactScope, CompactionStats, Operation, OperationKind, TombstoneOption};
+pub use sstable::scrub::{ScrubOptions, ScrubReport};
+pub use sstable::verify::{VerifyFinding, VerifyOptions};
 
 mod shards;
 

@@ -117,7 +117,8 @@ impl Context {
         let us = u64::try_from(self.runtime.clock().wall_us()).unwrap_or(0);
         let random = self.runtime.random().next_u64();
         let nanos = (us % 1_000_000) as u32 * 1_000 + (random % 10) as u32 * 100;
-        let timestamp = Timestamp::from_unix_time(us / 1_000_000, nanos, u128::from(random >> 32 & 0x3fff), 14);
+        let timestamp =
+            Timestamp::from_unix_time(us / 1_000_000, nanos, u128::from(random >> 32 & 0x3fff), 14);
         let bytes = random.to_be_bytes();
         Uuid::new_v1(timestamp, &[bytes[2] | 1, bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]])
     }
@@ -127,6 +128,8 @@ impl Context {
 pub(crate) struct Progress {
     pub id: Uuid,
     pub kind: OperationKind,
+    /// Nobody asked for it.
+    pub is_background: bool,
     keyspace: Arc<str>,
     table: Arc<str>,
     pub table_id: TableId,
@@ -164,7 +167,7 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn begin(
         context: &Arc<Context>,
-        kind: OperationKind,
+        (kind, is_background): (OperationKind, bool),
         state: &TableState,
         total_bytes: u64,
         room_bytes: u64,
@@ -173,6 +176,7 @@ impl Running {
         let progress = Arc::new(Progress {
             id: context.new_id(),
             kind,
+            is_background,
             keyspace: table.keyspace.clone(),
             table: table.name.clone(),
             table_id: state.id,
@@ -228,12 +232,40 @@ impl TableCompaction {
         self.busy.lock().contains(&id)
     }
 
+    /// Waits until nobody has any of these.
+    pub(crate) async fn until_free(&self, ids: &[u64]) {
+        loop {
+            let released = self.released.notified();
+            if !ids.iter().any(|id| self.is_busy(*id)) {
+                return;
+            }
+            released.await;
+        }
+    }
+
     /// Takes note of a flushed SSTable.
     pub(crate) fn note_flushed(&self, sstable: &SsTable, now_s: i64) {
         self.flushed_count.fetch_add(1, Ordering::Relaxed);
         self.flushed_bytes.fetch_add(sstable.metadata().bytes_on_disk, Ordering::Relaxed);
         self.created_s.lock().insert(sstable.descriptor().id.as_u64(), now_s);
         self.is_dirty.store(true, Ordering::Relaxed);
+    }
+}
+
+/// As long as it lives nothing begins in the background for the table.
+pub(crate) struct Pause(Arc<TableState>);
+
+impl Pause {
+    pub(crate) fn begin(state: &Arc<TableState>) -> Pause {
+        state.compaction.paused_count.fetch_add(1, Ordering::SeqCst);
+        Pause(state.clone())
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.0.compaction.paused_count.fetch_sub(1, Ordering::SeqCst);
+        self.0.compaction.is_dirty.store(true, Ordering::Relaxed);
     }
 }
 

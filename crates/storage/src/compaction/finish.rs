@@ -1,114 +1,57 @@
-//! The end of a rewrite: the commit, and what goes after it.
+//! The end of a rewrite, and what it says of the commit log.
 //!
-//! Never here: the merge.
+//! Never here: the merge, the commit itself ([`super::replace`]).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sstable::{Descriptor, SsTable};
+use sstable::SsTable;
 
-use super::context::Context;
+use super::replace::{are_there, replace_by};
 use super::task::{Failure, Summary, Task};
-use super::transaction::{self, CommitError, Committed, delete_sstable};
 use crate::OpenError;
 use crate::commitlog::Position;
 use crate::commitlog::replay::list_segments;
 use crate::engine::truncate::Truncated;
-use crate::shards::shard_of;
-use crate::table::TableState;
 
 type StoredInterval = ((i64, i32), (i64, i32));
-
-/// The shards of a table that an SSTable reaches into.
-pub(crate) fn slots_of(state: &TableState, sstable: &SsTable) -> std::ops::RangeInclusive<usize> {
-    let (metadata, count) = (sstable.metadata(), state.slots.len());
-    shard_of(metadata.first.token, count)..=shard_of(metadata.last.token, count)
-}
 
 impl Task {
     /// Puts the outputs into the place of the inputs, for good.
     pub(super) fn finish(&mut self) -> Result<Summary, Failure> {
         self.check_wanted()?;
         let replaced: Vec<Arc<SsTable>> = self.plan.replaced().cloned().collect();
-        let is_there = |sstable: &Arc<SsTable>| {
-            slots_of(&self.state, sstable).all(|slot| {
-                let view = self.state.slots[slot].view.load();
-                view.sstables.iter().any(|other| Arc::ptr_eq(other, sstable))
-            })
-        };
-        if !replaced.iter().all(is_there) {
+        if !are_there(&self.state, &replaced) {
             return Err(Failure::Stopped("its SSTables are gone".to_owned()));
         }
         if self.outputs.is_empty() {
             self.remember_intervals().map_err(Failure::Failed)?;
         }
-        let names = |sstables: &[Arc<SsTable>]| -> Vec<Descriptor> {
-            sstables.iter().map(|sstable| sstable.descriptor().clone()).collect()
-        };
-        let outputs: Vec<Arc<SsTable>> = self.outputs.iter().map(|(sstable, _)| sstable.clone()).collect();
-        let disk = self.context.runtime.disk();
-        let (dir, id) = (&self.state.dir, self.progress.id);
-        let committed = transaction::commit(disk, dir, id, &names(&outputs), &names(&replaced));
-        let committed = match committed {
-            Ok(committed) => committed,
-            Err(CommitError::Undone(error)) => return Err(Failure::Failed(error)),
-            Err(CommitError::Unknown(error)) => {
-                self.outputs.clear();
-                self.claim.take().into_iter().for_each(super::context::Claim::keep_for_ever);
-                return Err(Failure::Unknown(error));
+        let opened: Vec<Arc<SsTable>> = self.outputs.iter().map(|(sstable, _)| sstable.clone()).collect();
+        if let Err((error, is_undone)) =
+            replace_by(&self.context, &self.state, &replaced, &opened, self.progress.id)
+        {
+            if is_undone {
+                return Err(Failure::Failed(error));
             }
-        };
-        self.publish(&replaced, &outputs);
+            self.outputs.clear();
+            self.claim.take().into_iter().for_each(super::context::Claim::keep_for_ever);
+            return Err(Failure::Unknown(error));
+        }
         self.outputs.clear();
-        let unmarked = committed.unmark(&names(&outputs));
-        if let Err(error) = &unmarked {
-            tracing::warn!("a compaction of {} is ended by the next start: {error}", dir.display());
-        }
-        let ending = Ending {
-            context: self.context.clone(),
-            committed,
-            left_count: AtomicUsize::new(replaced.len()),
-            is_hindered: AtomicBool::new(unmarked.is_err()),
-        };
-        let ending = Arc::new(ending);
-        for sstable in &replaced {
-            let (ending, descriptor) = (ending.clone(), sstable.descriptor().clone());
-            sstable.when_unused(move || ending.remove(descriptor));
-        }
         let bytes = |sstables: &[Arc<SsTable>]| {
             sstables.iter().map(|sstable| sstable.metadata().bytes_on_disk).sum::<u64>()
         };
         Ok(Summary {
             inputs_count: replaced.len(),
-            outputs_count: outputs.len(),
+            outputs_count: opened.len(),
             inputs_bytes: bytes(&replaced),
-            outputs_bytes: bytes(&outputs),
+            outputs_bytes: bytes(&opened),
         })
-    }
-
-    /// Of each shard's view one change.
-    fn publish(&self, replaced: &[Arc<SsTable>], outputs: &[Arc<SsTable>]) {
-        let now_s = self.context.runtime.clock().wall_s();
-        let mut created_s = self.state.compaction.created_s.lock();
-        replaced.iter().for_each(|sstable| {
-            created_s.remove(&sstable.descriptor().id.as_u64());
-        });
-        created_s.extend(outputs.iter().map(|sstable| (sstable.descriptor().id.as_u64(), now_s)));
-        drop(created_s);
-        for slot in 0..self.state.slots.len() {
-            let _shard = self.context.logs[slot].lock();
-            self.state.change_view(slot, |view| {
-                view.sstables.retain(|old| !replaced.iter().any(|gone| Arc::ptr_eq(old, gone)));
-                let reaching = outputs.iter().filter(|new| slots_of(&self.state, new).contains(&slot));
-                view.sstables.extend(reaching.cloned());
-            });
-        }
     }
 
     /// Which writes of this node's log the SSTables that go hold, as far as that log still exists.
     pub(super) fn intervals(&self) -> Result<Vec<StoredInterval>, Failure> {
-        let ours =
-            self.plan.replaced().filter(|old| old.metadata().host_id == Some(self.context.host_id));
+        let ours = self.plan.replaced().filter(|old| old.metadata().host_id == Some(self.context.host_id));
         let mut all: Vec<StoredInterval> =
             ours.flat_map(|old| old.metadata().commit_log_intervals.iter().copied()).collect();
         all.sort_unstable();
@@ -153,41 +96,5 @@ impl Task {
             segments.iter().any(|id| start.segment_id <= *id && *id <= end.segment_id)
         });
         truncated.store(disk, &self.state.dir)
-    }
-}
-
-/// A committed rewrite whose inputs are still read.
-struct Ending {
-    context: Arc<Context>,
-    committed: Committed,
-    left_count: AtomicUsize,
-    /// Something did not go: the next start does it.
-    is_hindered: AtomicBool,
-}
-
-impl Ending {
-    /// Nobody reads this input any more.
-    fn remove(self: Arc<Self>, descriptor: Descriptor) {
-        let runtime = self.context.runtime.clone();
-        if self.context.is_closed.load(Ordering::Relaxed) {
-            return;
-        }
-        // Nobody waits for it.
-        drop(runtime.background(move || {
-            if self.context.is_closed.load(Ordering::Relaxed) {
-                return;
-            }
-            let mut removed = delete_sstable(&**self.context.runtime.disk(), &descriptor);
-            if removed.is_err() {
-                self.is_hindered.store(true, Ordering::Relaxed);
-            }
-            let is_last = self.left_count.fetch_sub(1, Ordering::AcqRel) == 1;
-            if is_last && !self.is_hindered.load(Ordering::Relaxed) {
-                removed = self.committed.end();
-            }
-            if let Err(error) = removed {
-                tracing::debug!("{descriptor} is removed by the next start: {error}");
-            }
-        }));
     }
 }

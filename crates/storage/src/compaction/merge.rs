@@ -155,8 +155,8 @@ impl PartitionStream for Named {
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
-        self.stream.next().map_err(|source| -> SourceError {
-            Box::new(InputError { sstable: self.name.clone(), source })
-        })
+        self.stream
+            .next()
+            .map_err(|source| -> SourceError { Box::new(InputError { sstable: self.name.clone(), source }) })
     }
 }

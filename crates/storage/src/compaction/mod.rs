@@ -9,10 +9,7 @@
 //! Never here: schema changes, locks across I/O.
 
 pub mod operation;
-pub use operation::{
-    CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
-    VerifyFinding, VerifyOptions,
-};
+pub use operation::{CompactScope, CompactionStats, Operation, OperationKind, TombstoneOption};
 
 pub mod strategy;
 
@@ -26,5 +23,8 @@ pub(crate) mod cut;
 pub(crate) mod task;
 
 pub(crate) mod finish;
+pub(crate) mod replace;
 
 pub(crate) mod context;
+
+pub(crate) mod facts;

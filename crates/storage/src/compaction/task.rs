@@ -150,7 +150,8 @@ impl Task {
         let position = self.merge.as_ref().map_or(0, Merge::position);
         let written = self.writer.as_ref().map_or(0, |(writer, _)| writer.data_bytes());
         // Inside a wide partition nobody knows how far the inputs were read: about as far as the output goes.
-        let reported = position.max(self.reported_bytes + if self.is_open { written.min(STEP_BYTES) } else { 0 });
+        let reported =
+            position.max(self.reported_bytes + if self.is_open { written.min(STEP_BYTES) } else { 0 });
         let read = reported.saturating_sub(self.reported_bytes);
         self.reported_bytes = reported.min(self.progress.total_bytes);
         self.progress.completed_bytes.store(self.reported_bytes, Ordering::Relaxed);
@@ -344,8 +345,8 @@ impl Task {
         self.current = None;
         let state = self.state.clone();
         let _files_stay = state.compaction.gate.read();
-        let is_ours = !self.context.is_closed.load(Ordering::Relaxed)
-            && !self.state.is_dropped.load(Ordering::Relaxed);
+        let is_ours =
+            !self.context.is_closed.load(Ordering::Relaxed) && !self.state.is_dropped.load(Ordering::Relaxed);
         if !is_ours {
             // Whoever has the directory now removes what is marked.
             return;

@@ -294,7 +294,8 @@ fn check(
     for replaced in &contents.inputs {
         let input = descriptor(&replaced.prefix)?;
         let data = input.path(Component::Data);
-        let other = |what: &str| damaged(path, format!("{} is not what was compacted: {what}", data.display()));
+        let other =
+            |what: &str| damaged(path, format!("{} is not what was compacted: {what}", data.display()));
         if disk.exists(&data).map_err(OpenError::io(&data))? {
             let file = disk.open(&data, OpenMode::Read).map_err(OpenError::io(&data))?;
             let bytes = file.bytes().map_err(OpenError::io(&data))?;

@@ -48,7 +48,7 @@ impl Core {
             || self.log.total_bytes.load(Ordering::Relaxed) > self.options.commitlog_bytes_total
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.runtime.clock().monotonic().as_millis() as u64
     }
 
@@ -139,6 +139,7 @@ impl Core {
         memtable: &Arc<Memtable>,
         sstable: Option<Arc<SsTable>>,
     ) {
+        let flushed = sstable.clone();
         let shard = self.logs[slot].lock();
         if table.is_dropped.load(Ordering::Relaxed) {
             // Whoever dropped it lets go of its memtables and removes its files.
@@ -149,6 +150,10 @@ impl Core {
             view.sstables.extend(sstable);
         });
         drop(shard);
+        if let Some(flushed) = &flushed {
+            table.compaction.note_flushed(flushed, self.runtime.clock().wall_s());
+            self.compactions.wake.notify_one();
+        }
         self.discard_memtable(memtable);
         self.flushes_count.fetch_add(1, Ordering::Relaxed);
     }

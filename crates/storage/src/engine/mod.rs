@@ -10,6 +10,7 @@ mod scan;
 mod flush;
 
 mod compact;
+mod rewrite;
 
 mod schema;
 
@@ -21,8 +22,8 @@ mod stats;
 pub use stats::{EngineStats, TableStats};
 
 pub(crate) mod damage;
-pub use damage::{Health, SetAside};
 use damage::Damage;
+pub use damage::{Health, SetAside};
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -151,6 +152,7 @@ impl Engine {
     /// Refuses new writes, waits for running flushes and syncs the commit log. Memtables stay in the log.
     pub async fn drain(&self) -> Result<(), WriteError> {
         self.core.is_stopping.store(true, Ordering::SeqCst);
+        self.core.end_operations().await;
         let core = self.core.clone();
         self.core.runtime.background(move || core.drain()).await
     }
@@ -190,6 +192,19 @@ impl Engine {
     /// One table's numbers.
     pub fn table_stats(&self, table: TableId) -> Option<TableStats> {
         self.core.table_stats(table)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let core = &self.core;
+        core.compactions.is_closed.store(true, Ordering::SeqCst);
+        core.compactions.stop(|_| true);
+        core.compactions.wake.notify_one();
+        for table in core.tables.load().values() {
+            // The step that runs ends; no other one touches the files, which the next engine may have.
+            drop(table.compaction.gate.write());
+        }
     }
 }
 

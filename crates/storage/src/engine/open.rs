@@ -79,6 +79,7 @@ pub(super) fn open(
     opening.replay(|_| true)?;
     opening.finish();
     core.damage.start(core);
+    core.start_compactions();
     for log in &core.logs {
         log.start_periodic_syncs();
     }

@@ -205,7 +205,8 @@ pub(crate) struct TableCompaction {
     /// all away. Only background threads wait for it.
     pub gate: RwLock<()>,
     busy: Mutex<BTreeSet<u64>>,
-    /// SSTables that could not be read: left alone until the next start.
+    /// SSTables that could not be read, or of which nobody knows whether they were replaced: left alone until the next
+    /// start.
     pub suspects: Mutex<BTreeSet<u64>>,
     /// A claim ended.
     pub released: Notify,
@@ -230,6 +231,11 @@ pub(crate) struct TableCompaction {
 impl TableCompaction {
     pub(crate) fn is_busy(&self, id: u64) -> bool {
         self.busy.lock().contains(&id)
+    }
+
+    /// True if it is left alone until the next start.
+    pub(crate) fn is_suspect(&self, id: u64) -> bool {
+        self.suspects.lock().contains(&id)
     }
 
     /// Waits until nobody has any of these.
@@ -279,6 +285,9 @@ impl Claim {
     /// All of these, or none if one is another's or suspect.
     pub(crate) fn take(state: &Arc<TableState>, sstables: &[Arc<SsTable>]) -> Option<Claim> {
         let ids: Vec<u64> = sstables.iter().map(|sstable| sstable.descriptor().id.as_u64()).collect();
+        if ids.iter().any(|id| state.compaction.is_suspect(*id)) {
+            return None;
+        }
         let mut busy = state.compaction.busy.lock();
         if ids.iter().any(|id| busy.contains(id)) {
             return None;
@@ -289,8 +298,8 @@ impl Claim {
     }
 
     /// Nobody may have them until the next start.
-    pub(crate) fn keep_for_ever(mut self) {
-        self.ids.clear();
+    pub(crate) fn leave_alone(self) {
+        self.state.compaction.suspects.lock().extend(&self.ids);
     }
 }
 

@@ -34,7 +34,7 @@ impl Task {
                 return Err(Failure::Failed(error));
             }
             self.outputs.clear();
-            self.claim.take().into_iter().for_each(super::context::Claim::keep_for_ever);
+            self.claim.take().into_iter().for_each(super::context::Claim::leave_alone);
             return Err(Failure::Unknown(error));
         }
         self.outputs.clear();

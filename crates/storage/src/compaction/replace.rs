@@ -75,6 +75,7 @@ pub(crate) fn replace_by(
     }
     let ending = Arc::new(Ending {
         context: context.clone(),
+        state: state.clone(),
         committed,
         left_count: AtomicUsize::new(replaced.len()),
         is_hindered: AtomicBool::new(unmarked.is_err()),
@@ -108,6 +109,7 @@ fn publish(context: &Context, state: &TableState, replaced: &[Arc<SsTable>], out
 /// A committed transaction whose inputs are still read.
 struct Ending {
     context: Arc<Context>,
+    state: Arc<TableState>,
     committed: Committed,
     left_count: AtomicUsize,
     /// Something did not go: the next start does it.
@@ -123,6 +125,7 @@ impl Ending {
         }
         // Nobody waits for it.
         drop(runtime.background(move || {
+            let _files_stay = self.state.compaction.gate.read();
             if self.context.is_closed.load(Ordering::Relaxed) {
                 return;
             }

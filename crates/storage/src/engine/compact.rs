@@ -90,7 +90,7 @@ impl Engine {
             for (sstable, claim) in self.core.claim_each(&state, |_| true).await {
                 let running = self.core.begin(&state, OperationKind::Scrub, &sstable).await?;
                 let (core, state, options) = (self.core.clone(), state.clone(), options.clone());
-                let work = move || core.scrub_one(&state, &sstable, &claim, &options, &running.0);
+                let work = move || core.scrub_one(&state, &sstable, claim, &options, &running.0);
                 report.absorb(self.core.runtime.background(work).await?);
             }
         }
@@ -246,7 +246,7 @@ impl Core {
         let _pause = self.pause(state).await;
         loop {
             let mut wanted = state.sstables();
-            wanted.retain(|one| is_wanted(one));
+            wanted.retain(|one| is_wanted(one) && !state.compaction.is_suspect(one.descriptor().id.as_u64()));
             wanted.sort_by_key(|one| one.metadata().max_timestamp_us);
             let ids: Vec<u64> = wanted.iter().map(|one| one.descriptor().id.as_u64()).collect();
             state.compaction.until_free(&ids).await;
@@ -328,7 +328,7 @@ impl Core {
         &self,
         state: &Arc<TableState>,
         sstable: &Arc<SsTable>,
-        _claim: &Claim,
+        claim: Claim,
         options: &ScrubOptions,
         running: &Running,
     ) -> Result<ScrubReport, OpenError> {
@@ -397,6 +397,8 @@ impl Core {
             Err((error, is_undone)) => {
                 if is_undone {
                     give_up(&outputs, begun);
+                } else {
+                    claim.leave_alone();
                 }
                 Err(error)
             }

@@ -117,11 +117,6 @@ impl Purge {
         header.static_row = header.static_row.and_then(|row| rule.row(row));
         Purge { stream, header, rule }
     }
-
-    /// True if nothing but rows and markers can be in it.
-    pub(crate) fn has_empty_header(&self) -> bool {
-        self.header.deletion.is_live() && self.header.static_row.is_none()
-    }
 }
 
 impl PartitionStream for Purge {

@@ -28,8 +28,10 @@ use super::transaction::{Begun, delete_sstable};
 use crate::OpenError;
 use crate::table::TableState;
 
-/// Bytes of output, and elements, after which a step ends.
+/// Bytes of output, as many of inputs, and elements, after which a step ends.
 const STEP_BYTES: u64 = 2 << 20;
+/// The inputs' bytes are looked at after so many partitions.
+const LOOK_EVERY: usize = 16;
 const STEP_ELEMENTS_COUNT: usize = 20_000;
 
 /// What one rewrite does.
@@ -155,6 +157,8 @@ impl Task {
         let read = reported.saturating_sub(self.reported_bytes);
         self.reported_bytes = reported.min(self.progress.total_bytes);
         self.progress.completed_bytes.store(self.reported_bytes, Ordering::Relaxed);
+        let left = self.progress.total_bytes.saturating_sub(self.reported_bytes);
+        self.progress.room_bytes.store((left as f64 * self.ratio) as u64, Ordering::Relaxed);
         Ok(Step::More((read as f64 * self.ratio) as u64))
     }
 
@@ -175,9 +179,14 @@ impl Task {
             self.merge = Some(Merge::new(&self.table, &self.plan.inputs).map_err(failed)?);
         }
         let written = |task: &Task| task.writer.as_ref().map_or(0, |(writer, _)| writer.data_bytes());
-        let begun_at = written(self);
-        let mut elements = 0;
+        let read = |task: &Task| task.merge.as_ref().map_or(0, Merge::position);
+        let (begun_at, read_from) = (written(self), read(self));
+        let (mut elements, mut partitions) = (0, 0_usize);
         while elements < STEP_ELEMENTS_COUNT && written(self).wrapping_sub(begun_at) < STEP_BYTES {
+            partitions += 1;
+            if partitions.is_multiple_of(LOOK_EVERY) && read(self) - read_from >= STEP_BYTES {
+                break;
+            }
             if self.current.is_none() && !self.next_partition()? {
                 return Ok(true);
             }

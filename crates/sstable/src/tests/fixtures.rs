@@ -294,6 +294,6 @@ fn metadata_written_again_has_the_same_bytes() {
 fn stream_bytes(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Vec<u8> {
     let sstable = SsTable::open(disk, descriptor).unwrap();
     let count = sstable.metadata().data_bytes as usize;
-    let mut cursor = crate::chunk::reader::DataCursor::new(sstable.data.clone(), 0, 1.0);
+    let mut cursor = crate::chunk::reader::DataCursor::new(sstable.data.clone(), 0);
     cursor.parse(|_, cursor| cursor.take(count).map(<[u8]>::to_vec)).unwrap()
 }

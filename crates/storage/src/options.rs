@@ -46,6 +46,14 @@ pub struct EngineOptions {
     /// Heap that memtables may take, all shards together: beyond it the largest is flushed; beyond twice that,
     /// writes are refused.
     pub memtable_bytes_total: usize,
+    /// `file_cache_size`: bytes of the cache of data and index blocks.
+    pub file_cache_bytes: u64,
+    /// `key_cache_size`: bytes of the cache of places in SSTables of the BIG formats.
+    pub key_cache_bytes: u64,
+    /// `row_cache_size`: bytes of the cache of partitions' heads; 0: there is none.
+    pub row_cache_bytes: u64,
+    /// `saved_caches_directory`
+    pub saved_caches_dir: PathBuf,
     /// MiB a second that compactions may read, all together; 0: no bound.
     pub compaction_throughput_mib_per_s: u64,
     /// Compactions that may run at once.
@@ -80,12 +88,16 @@ impl EngineOptions {
         let segment_bytes = 32 << 20;
         EngineOptions {
             commitlog_dir: data_dir.join("commitlog"),
+            saved_caches_dir: data_dir.join("saved_caches"),
             data_dir,
             commit_log_sync: SyncMode::Group { window: Duration::ZERO },
             segment_bytes,
             max_mutation_bytes: segment_bytes as usize / 2,
             commitlog_bytes_total: 1 << 30,
             memtable_bytes_total: 256 << 20,
+            file_cache_bytes: 512 << 20,
+            key_cache_bytes: 100 << 20,
+            row_cache_bytes: 0,
             compaction_throughput_mib_per_s: 64,
             concurrent_compactors: 2,
             auto_compaction: true,

@@ -7,6 +7,9 @@ mod write;
 mod read;
 mod scan;
 
+mod caches;
+pub use caches::{CacheKind, CacheStats};
+
 mod flush;
 
 mod compact;
@@ -30,6 +33,7 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
 use parking_lot::Mutex;
 use runtime::Runtime;
+use sstable::{BlockCache, Descriptor, SsTable};
 
 use crate::commitlog::{LogShared, ShardLog};
 use crate::table::TableState;
@@ -47,6 +51,8 @@ pub struct Engine {
 struct Core {
     runtime: Runtime,
     options: EngineOptions,
+    /// Blocks of all SSTables that serve reads.
+    blocks: Arc<BlockCache>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
     logs: Vec<Arc<ShardLog>>,
@@ -189,6 +195,7 @@ impl Core {
         let incremental_backups = AtomicBool::new(options.incremental_backups);
         Core {
             runtime: runtime.clone(),
+            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
             options,
             log,
             logs,
@@ -214,6 +221,11 @@ impl Core {
 
     async fn lock_stripe(&self, stripe: usize) -> PartitionLock {
         PartitionLock { _guard: self.locks[stripe].clone().lock_owned().await }
+    }
+
+    /// Opens an SSTable that is to serve reads.
+    fn open_sstable(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
+        SsTable::open_cached(self.runtime.disk(), descriptor, &self.blocks)
     }
 
     fn table(&self, id: TableId) -> Option<Arc<TableState>> {

@@ -10,7 +10,7 @@ use model::codec::decode_update;
 use model::partition::SourceError;
 use model::{PartitionKey, Schema, Table, TableId};
 use runtime::Disk;
-use sstable::{Descriptor, Partitioner, SsTable, SsTableId};
+use sstable::{Descriptor, Partitioner, SsTableId};
 
 use super::flush::BEGUN_NAME;
 use super::read::source_error;
@@ -277,7 +277,7 @@ fn add_sstable(
     descriptor: &Descriptor,
     covered: &mut Covered,
 ) -> Result<(), OpenError> {
-    let sstable = SsTable::open(core.runtime.disk(), descriptor).map_err(|error| OpenError::SsTable {
+    let sstable = core.open_sstable(descriptor).map_err(|error| OpenError::SsTable {
         path: descriptor.to_string().into(),
         source: source_error(error),
     })?;

@@ -19,7 +19,7 @@ mod engine;
 pub use engine::{
     CacheKind, CacheStats, Engine, EngineStats, FlushTarget, PartitionLock, TableStats,
 };
-pub use sstable::cache::reads::{BlockReads, waiting};
+pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 
 pub mod compaction;
 pub use compaction::{

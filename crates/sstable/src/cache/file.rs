@@ -105,7 +105,7 @@ impl Ahead {
             if let Some(block) = cache.blocks.peek(&key) {
                 return Ok(block);
             }
-            match reads::ask(cache, &file.blocks, key) {
+            match reads::ask_for_scan(cache, &file.blocks, key) {
                 Answer::Pinned(block) => return Ok(block),
                 Answer::Missing => return Err(ReadError::NotCached { component: file.blocks.component() }),
                 Answer::Fill if cache.has_room() => fill = Some(cache),

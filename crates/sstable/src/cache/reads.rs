@@ -63,6 +63,27 @@ pub(crate) fn ask(cache: &Arc<BlockCache>, blocks: &Arc<dyn BlockFile>, key: Blo
     })
 }
 
+/// As [`ask`], for a scan: once it misses something it is going to miss more.
+pub(crate) fn ask_for_scan(cache: &Arc<BlockCache>, blocks: &Arc<dyn BlockFile>, key: BlockKey) -> Answer {
+    let answer = ask(cache, blocks, key);
+    if matches!(answer, Answer::Missing) {
+        leave_thread();
+    }
+    answer
+}
+
+/// True if this runs on a request's thread, inside [`BlockReads::cached_only`]: then it is to end here, with whatever
+/// error, and will be run again where it may take its time.
+pub fn leave_thread() -> bool {
+    SCOPE.with_borrow_mut(|scope| match scope {
+        Scope::CachedOnly(reads) => {
+            reads.is_long = true;
+            true
+        }
+        Scope::None | Scope::Waiting => false,
+    })
+}
+
 /// Puts the scope before back, also after a panic.
 struct Restore(Scope);
 
@@ -87,6 +108,8 @@ pub struct BlockReads {
     held_bytes: usize,
     /// How often something was missing: the more often, the more is fetched at once.
     rounds_count: u32,
+    /// It is more than a request's thread should do.
+    is_long: bool,
 }
 
 struct Missing {
@@ -111,9 +134,14 @@ impl BlockReads {
         out
     }
 
-    /// True if the last run lacked something.
+    /// True if the last run lacked something, or was too long.
     pub fn is_missing(&self) -> bool {
-        !self.missing.is_empty()
+        self.is_long || !self.missing.is_empty()
+    }
+
+    /// True if the read should be run where it may wait for the disk, and take its time.
+    pub fn is_long(&self) -> bool {
+        self.is_long
     }
 
     /// How often a run lacked something.

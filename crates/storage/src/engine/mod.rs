@@ -173,6 +173,11 @@ impl Engine {
         locks
     }
 
+    /// The way out to the world, for work on the engine's behalf.
+    pub fn runtime(&self) -> &Runtime {
+        &self.core.runtime
+    }
+
     /// The engine's numbers.
     pub fn stats(&self) -> EngineStats {
         self.core.stats()

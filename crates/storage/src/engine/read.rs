@@ -62,8 +62,17 @@ fn read_view(
     let mut sources: Vec<Box<dyn PartitionStream>> = newest.into_iter().collect();
     sources.extend(view.flushing.iter().rev().filter_map(from_memtable));
     let memtables_count = sources.len();
+    let mut not_cached = None;
     for sstable in view.sstables.iter().filter(|sstable| sstable.may_contain(key)) {
-        sources.extend(sstable.read(table, key, slices, reversed).map_err(source_error)?);
+        match sstable.read(table, key, slices, reversed) {
+            Ok(source) => sources.extend(source),
+            // What the others lack is fetched together with it.
+            Err(error @ sstable::ReadError::NotCached { .. }) => not_cached = Some(error),
+            Err(error) => return Err(source_error(error).into()),
+        }
+    }
+    if let Some(error) = not_cached {
+        return Err(source_error(error).into());
     }
     if sources.len() <= 1 && sources.len() == memtables_count {
         return Ok(sources.pop());

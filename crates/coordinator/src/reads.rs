@@ -61,9 +61,7 @@ impl Coordinator {
             }
             // A block that cannot be had (the disk fails, it is damaged), or a partition full of tombstones: rare enough
             // to wait for.
-            if reads.is_long()
-                || reads.held_bytes() >= HELD_BYTES_MAX
-                || !self.engine.fetch(&mut reads).await
+            if reads.is_long() || reads.held_bytes() >= HELD_BYTES_MAX || !self.engine.fetch(&mut reads).await
             {
                 return waiting(run);
             }

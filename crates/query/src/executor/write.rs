@@ -56,8 +56,9 @@ impl Executor {
         // The time is taken under the lock: a later change of a counter must have a later time.
         let ctx = self.write_context(options)?;
         let read = || {
-            let mut existing =
-                |key: &PartitionKey, clustering: Option<&Clustering>| self.existing(&modify.table, key, clustering);
+            let mut existing = |key: &PartitionKey, clustering: Option<&Clustering>| {
+                self.existing(&modify.table, key, clustering)
+            };
             modify::mutations(modify, &ctx, &mut existing)
         };
         let mutations = self.coordinator.read_first(read).await?;

@@ -17,7 +17,7 @@ pub use error::{OpenError, ReadError, WriteError};
 
 mod engine;
 pub use engine::{
-    CacheKind, CacheStats, Engine, EngineStats, FlushTarget, PartitionLock, TableStats,
+    CacheKind, CacheStats, Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableStats,
 };
 pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 

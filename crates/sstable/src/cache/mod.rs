@@ -22,6 +22,10 @@ const ENTRY_BYTES: u64 = 128;
 /// How many blocks the cache expects to hold at first: its tables grow when there are more.
 const ENTRIES_COUNT_MIN: usize = 1024;
 
+/// Parts of the cache, each with a lock of its own, and how small one may be.
+const SHARDS_COUNT_MAX: u64 = 32;
+const SHARD_BYTES_MIN: u64 = 4 << 20;
+
 /// A block of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct BlockKey {
@@ -66,7 +70,8 @@ impl BlockCache {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(ENTRIES_COUNT_MIN)
             .weight_capacity(capacity_bytes)
-            .shards(16)
+            // Each has its part of the capacity, and must have room for many blocks.
+            .shards((capacity_bytes / SHARD_BYTES_MIN).clamp(1, SHARDS_COUNT_MAX) as usize)
             .build()
             .expect("capacities are given");
         let hasher = foldhash::fast::FixedState::default();

@@ -23,6 +23,10 @@ mod snapshots;
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
+mod damage;
+pub use damage::{Health, SetAside};
+use damage::Damage;
+
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -53,6 +57,7 @@ struct Core {
     options: EngineOptions,
     /// Blocks of all SSTables that serve reads.
     blocks: Arc<BlockCache>,
+    damage: Arc<Damage>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
     logs: Vec<Arc<ShardLog>>,
@@ -178,6 +183,16 @@ impl Engine {
         &self.core.runtime
     }
 
+    /// Whether reads and writes are taken, and why not.
+    pub fn health(&self) -> Health {
+        self.core.health()
+    }
+
+    /// Damaged SSTables, of which not all can be served.
+    pub fn set_aside(&self) -> Vec<SetAside> {
+        self.core.damage.set_aside()
+    }
+
     /// The engine's numbers.
     pub fn stats(&self) -> EngineStats {
         self.core.stats()
@@ -201,6 +216,7 @@ impl Core {
         Core {
             runtime: runtime.clone(),
             blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+            damage: Damage::new(&options),
             options,
             log,
             logs,

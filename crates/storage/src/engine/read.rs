@@ -8,6 +8,7 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table};
 
 use super::Core;
+use super::damage::Watch;
 use super::scan::RangeScan;
 use crate::ReadError;
 use crate::memtable::Memtable;
@@ -23,8 +24,9 @@ impl Core {
             PartitionSelection::Range { start, end } => {
                 let id = command.table.id;
                 let state = self.table(id).ok_or(ReadError::UnknownTable(id))?;
+                self.damage.check(id, start.as_ref(), end.as_ref())?;
                 let views = state.slots.iter().map(|slot| slot.view.load_full()).collect();
-                Ok(Box::new(RangeScan::new(command.clone(), views, start, end)))
+                Ok(Box::new(RangeScan::new(command.clone(), views, self.damage.watch(&state), start, end)))
             }
         }
     }
@@ -39,12 +41,14 @@ impl Core {
         let tables = self.tables.load();
         let state = tables.get(&table.id).ok_or(ReadError::UnknownTable(table.id))?;
         let view = state.slots[state.shard_of(key)].view.load();
-        read_view(&view, table, key, slices, reversed)
+        self.damage.check_token(table.id, key.token)?;
+        read_view(&view, &self.damage.watch(state), table, key, slices, reversed)
     }
 }
 
 fn read_view(
     view: &View,
+    watch: &Watch,
     table: &Arc<Table>,
     key: &PartitionKey,
     slices: &Slices,
@@ -65,10 +69,13 @@ fn read_view(
     let mut not_cached = None;
     for sstable in view.sstables.iter().filter(|sstable| sstable.may_contain(key)) {
         match sstable.read(table, key, slices, reversed) {
-            Ok(source) => sources.extend(source),
+            Ok(stream) => sources.extend(stream.map(|stream| watch.stream(sstable, stream))),
             // What the others lack is fetched together with it.
             Err(error @ sstable::ReadError::NotCached { .. }) => not_cached = Some(error),
-            Err(error) => return Err(source_error(error).into()),
+            Err(error) => {
+                watch.failed(sstable, &error);
+                return Err(source_error(error).into());
+            }
         }
     }
     if let Some(error) = not_cached {

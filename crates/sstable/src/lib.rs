@@ -6,7 +6,8 @@
 //!
 //! Read in order: [`Descriptor`] (which files), [`SsTable`] (reads), [`Writer`] (writes), [`Metadata`] (what
 //! an SSTable says of itself), then inside: `row` (the bytes of Data.db), `chunk` (compression), `trie`,
-//! `partitions` and `rows` (indexes), `filter`, `statistics`, and `cache` (blocks that many reads share). [`verify`] and [`scrub`] judge and save what is there.
+//! `index`, `filter`, `statistics`, and `cache` (blocks that many reads share). [`verify`] and [`scrub`] judge and
+//! save what is there.
 //!
 //! Never here: schema changes, which SSTables there are, policy.
 
@@ -19,9 +20,9 @@ mod chunk;
 mod cursor;
 mod filter;
 mod header_table;
-mod partitions;
+mod index;
+pub mod partitioner;
 mod row;
-mod rows;
 mod scan;
 mod source;
 mod statistics;

@@ -454,10 +454,10 @@ def many_columns(random, now_s):
 
 def quoted(random, now_s):
     """Names that need quotes, and columns whose order is that of their bytes."""
-    table = Table("quoted", [('"Key"', "int")], [('"cLustering"', "text", "DESC")], [], [('"é"', "int"), ('"a b"', "text"), ('"Z"', "set<int>"), ("z", "int"), ('"select"', "int")], LZ4)
+    table = Table("quoted", [('"Key"', "int")], [('"cLustering"', "text", "DESC")], [], [('"é"', "int"), ('"a b"', "text"), ('"Z"', "set<int>"), ('"日"', "map<int, int>"), ("z", "int"), ('"select"', "int")], LZ4)
     writer = Writer(table, random, now_s)
     for key in range(30):
-        row = {'"é"': key, '"a b"': f"'{key}'", '"Z"': f"{{{key}}}", "z": 1, '"select"': 2}
+        row = {'"é"': key, '"日"': f"{{{key}: 1}}", '"a b"': f"'{key}'", '"Z"': f"{{{key}}}", "z": 1, '"select"': 2}
         chosen = {name: value for name, value in row.items() if random.random() < 0.7}
         writer.insert({'"Key"': key, '"cLustering"': f"'{writer.literals.word(1, 5)}'"} | chosen)
     return table

@@ -436,7 +436,7 @@ fn stored_columns<'a>(
         found.ok_or(WriteError::ColumnNotNamed { column: id.0 })
     };
     let mut columns: Vec<&Column> = ids.iter().map(column).collect::<Result<_, _>>()?;
-    columns.sort_by_key(|column| (column.ty.is_multi_cell(), column.name.clone()));
+    columns.sort_by(|a, b| a.stored_order().cmp(&b.stored_order()));
     columns.dedup_by_key(|column| column.id);
     Ok(columns)
 }

@@ -29,6 +29,7 @@ mod statistics;
 mod stream;
 mod trie;
 
+pub mod copy;
 pub mod reader;
 pub mod scrub;
 pub mod verify;
@@ -36,6 +37,7 @@ pub mod walk;
 pub mod writer;
 
 pub use cache::{BlockCache, BlockCacheStats};
+pub use copy::{Copied, CopyError, CopyMap};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};

@@ -42,7 +42,7 @@ impl Limits {
     }
 
     /// True if the time alone may change something in this row.
-    fn concern(&self, row: &Row) -> bool {
+    pub(crate) fn concern(&self, row: &Row) -> bool {
         // Whatever is deleted or expires carries the second of it.
         let concerns = |second: u32| second <= self.now_s.max(self.gc_before_s);
         concerns(row.deletion.local_deletion_s)

@@ -6,3 +6,4 @@ mod laws;
 mod operations;
 mod purge;
 mod rich;
+mod speed;

@@ -17,6 +17,7 @@ pub mod metadata;
 mod chunk;
 mod cursor;
 mod filter;
+mod header_table;
 mod partitions;
 mod row;
 mod rows;

@@ -37,7 +37,7 @@ pub struct SsTable {
     pub(crate) data: Arc<DataFile>,
     pub(crate) partitions: PartitionIndex,
     pub(crate) rows: Pages,
-    filter: Option<Filter>,
+    pub(crate) filter: Option<Filter>,
     /// How the columns map to those of the table that was read last.
     layout: Mutex<Option<(Arc<Table>, Arc<Layout>)>>,
 }
@@ -88,6 +88,11 @@ impl SsTable {
     /// What it says of itself.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// How Data.db is to be read.
+    pub(crate) fn header(&self) -> &SerializationHeader {
+        &self.header
     }
 
     /// False only if it does not hold this partition: key range and Bloom filter, no I/O.

@@ -51,7 +51,7 @@ impl DataFile {
         }
     }
 
-    fn chunk_bytes(&self) -> u64 {
+    pub(crate) fn chunk_bytes(&self) -> u64 {
         match &self.layout {
             Layout::Compressed(info) => u64::from(info.compression.chunk_bytes),
             Layout::Plain(_) => u64::from(PLAIN_CHUNK_BYTES),
@@ -101,6 +101,17 @@ impl DataFile {
                 Ok(bytes.into())
             }
         }
+    }
+
+    /// How many chunks there are.
+    pub(crate) fn chunks(&self) -> u64 {
+        self.data_bytes().div_ceil(self.chunk_bytes())
+    }
+
+    /// Reads and checks a chunk; returns how far the uncompressed stream is done with it.
+    pub(crate) fn check_chunk(&self, index: u64) -> Result<u64, ReadError> {
+        self.chunk(index, 1.0)?;
+        Ok(((index + 1) * self.chunk_bytes()).min(self.data_bytes()))
     }
 
     fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), ReadError> {

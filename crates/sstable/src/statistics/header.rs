@@ -145,6 +145,28 @@ impl SerializationHeader {
     }
 }
 
+/// The types of the partition key's columns, from the key's class string.
+pub(crate) fn key_types(class: &str) -> Result<Vec<CqlType>, ReadError> {
+    let unsupported = || ReadError::Unsupported { version: format!("key type {class}") };
+    let parse = |name: &str| CqlType::parse_class_name(name).map(|(ty, _)| ty).map_err(|_| unsupported());
+    let composite = class.strip_prefix("org.apache.cassandra.db.marshal.CompositeType(");
+    let Some(inner) = composite.and_then(|rest| rest.strip_suffix(')')) else { return Ok(vec![parse(class)?]) };
+    let (mut types, mut depth, mut start) = (Vec::new(), 0_usize, 0);
+    for (at, byte) in inner.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth = depth.checked_sub(1).ok_or_else(unsupported)?,
+            b',' if depth == 0 => {
+                types.push(parse(&inner[start..at])?);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    types.push(parse(&inner[start..])?);
+    Ok(types)
+}
+
 fn text(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
     String::from_utf8(cursor.vbytes()?.to_vec()).map_err(|_| Fault::Bad("a name is not readable text"))
 }

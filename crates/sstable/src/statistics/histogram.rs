@@ -42,6 +42,11 @@ impl EstimatedHistogram {
         self.counts[bucket] += 1;
     }
 
+    /// How many values were added.
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.counts.len() as u32).to_be_bytes());
         for (i, count) in self.counts.iter().enumerate() {

@@ -21,7 +21,7 @@ fn disk() -> Arc<dyn Disk> {
 }
 
 /// Every set of files in the folder of fixtures.
-fn descriptors() -> Vec<Descriptor> {
+pub(super) fn descriptors() -> Vec<Descriptor> {
     // Another folder of the same make may be given: there are more than are kept here.
     let folder = std::env::var_os("SSTABLE_FIXTURES").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cassandra-5.0/da"),

@@ -7,3 +7,4 @@ mod export;
 mod fixtures;
 mod random;
 mod support;
+mod verify;

@@ -1,9 +1,9 @@
-//! The one binary: starts a node. (`nodetool`, `shell` and the rest come with later steps.)
+//! The one binary: starts a node, or does one of the jobs that a subcommand names. (`shell` and the rest come later.)
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use runtime::Disk;
 use runtime::real::{RealDisk, RealRuntime, default_shard_count, process_id};
 use server::config::{Config, Sources};
@@ -18,6 +18,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
+    #[command(subcommand)]
+    job: Option<Job>,
     /// Directory for all data
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -38,8 +40,25 @@ struct Arguments {
     log_format: String,
 }
 
+/// What else the binary can do. Each job is a function of a crate below; here is only which.
+#[derive(Subcommand)]
+enum Job {
+    /// Speaks to a running node, with the commands of Cassandra's nodetool
+    #[command(disable_help_flag = true)]
+    Nodetool {
+        /// See `helenus nodetool help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(job) = arguments.job {
+        return match job {
+            Job::Nodetool { arguments } => server::admin::nodetool::run(arguments),
+        };
+    }
     init_log(&arguments.log_format);
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,

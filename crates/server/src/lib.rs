@@ -1,7 +1,7 @@
 //! The node: native transport, configuration, life cycle.
 //!
 //! Read in order: [`node`] (start, serve, drain), [`config`] (cassandra.yaml and what overrides it), [`identity`]
-//! (what a node keeps of itself), [`requests`] (requests carried out), [`native`] (clients over the native protocol).
+//! (what a node keeps of itself), [`requests`] (requests carried out), [`native`] (clients over the native protocol), [`admin`] (nodetool).
 //!
 //! Never here: query semantics.
 
@@ -14,3 +14,5 @@ pub mod identity;
 pub mod requests;
 
 pub mod native;
+
+pub mod admin;

@@ -32,9 +32,9 @@ pub mod scrub;
 pub mod verify;
 pub mod writer;
 
-pub use descriptor::{Component, Descriptor, Version};
+pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use error::{ReadError, WriteError};
-pub use metadata::{CommitLogInterval, EncodingStats, Metadata};
+pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
 pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};
 pub use verify::{Progress, VerifyFinding, VerifyOptions, VerifyReport, verify};

@@ -15,7 +15,7 @@ use crate::cursor::describe;
 use crate::descriptor::{Component, Descriptor};
 use crate::error::ReadError;
 use crate::filter::Filter;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, Partitioner};
 use crate::partitions::{PartitionIndex, Target};
 use crate::row::columns::Layout;
 use crate::rows;
@@ -196,6 +196,7 @@ fn metadata(
 ) -> Metadata {
     let stats = &statistics.stats;
     Metadata {
+        partitioner: Partitioner::Murmur3,
         first: index.first.clone(),
         last: index.last.clone(),
         partitions: index.count,

@@ -20,6 +20,10 @@ mod snapshots;
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
+mod damage;
+pub use damage::{Health, SetAside};
+use damage::Damage;
+
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -47,6 +51,7 @@ pub struct Engine {
 struct Core {
     runtime: Runtime,
     options: EngineOptions,
+    damage: Arc<Damage>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
     logs: Vec<Arc<ShardLog>>,
@@ -167,6 +172,16 @@ impl Engine {
         locks
     }
 
+    /// Whether reads and writes are taken, and why not.
+    pub fn health(&self) -> Health {
+        self.core.health()
+    }
+
+    /// Damaged SSTables, of which not all can be served.
+    pub fn set_aside(&self) -> Vec<SetAside> {
+        self.core.damage.set_aside()
+    }
+
     /// The engine's numbers.
     pub fn stats(&self) -> EngineStats {
         self.core.stats()
@@ -189,6 +204,7 @@ impl Core {
         let incremental_backups = AtomicBool::new(options.incremental_backups);
         Core {
             runtime: runtime.clone(),
+            damage: Damage::new(&options),
             options,
             log,
             logs,

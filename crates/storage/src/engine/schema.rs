@@ -91,6 +91,7 @@ impl Core {
         for memtable in memtables {
             self.discard_memtable(&memtable);
         }
+        self.damage.forget_table(state.id);
         let core = self.clone();
         // Files of a dropped table harm nobody: who drops it need not wait for their removal.
         drop(self.runtime.background(move || core.remove_dropped(&state)));

@@ -11,6 +11,8 @@
 //! Never here: schema changes, which SSTables there are, caches beyond one file's index pages, policy.
 
 pub mod descriptor;
+pub mod description;
+pub mod elements;
 pub mod error;
 pub mod metadata;
 
@@ -33,6 +35,8 @@ pub mod verify;
 pub mod writer;
 
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
+pub use description::Description;
+pub use elements::Elements;
 pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;

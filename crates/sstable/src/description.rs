@@ -100,7 +100,7 @@ impl Description {
             let path = descriptor.path(component);
             disk.read_all(&path).map_err(|source| ReadError::io(component, 0, source))
         };
-        let statistics = Statistics::parse(&whole(Component::Statistics)?)?;
+        let statistics = Statistics::parse(&whole(Component::Statistics)?, descriptor.version)?;
         let compressor = whole(Component::CompressionInfo).ok().and_then(|bytes| {
             let name = Cursor::new(&bytes).shortbytes().ok()?.to_vec();
             String::from_utf8(name).ok()

@@ -6,7 +6,6 @@ use model::{PartitionHeader, PartitionKey, Table, Unfiltered};
 
 use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
-use crate::partitions::Target;
 use crate::reader::SsTable;
 use crate::row::columns::Layout;
 use crate::row::decode::Item;
@@ -36,20 +35,15 @@ impl SsTable {
 impl Elements {
     /// Goes to a partition, so that it comes next; false if it is not there.
     pub fn seek(&mut self, key: &PartitionKey) -> Result<bool, ReadError> {
+        let key = &self.sstable.metadata().partitioner.key(key.key.clone());
         if !self.sstable.may_contain(key) {
             return Ok(false);
         }
-        let target = match self.sstable.partitions.find(key)? {
-            Some(target) => target,
-            None => return Ok(false),
-        };
-        let position = match target {
-            Target::Data(position) => position,
-            Target::Rows(entry) => crate::rows::entry(&self.sstable.rows, entry)?.data,
-        };
-        let mut cursor = DataCursor::new(self.sstable.data.clone(), position, 1.0);
-        let (found, _) = cursor.parse(crate::row::decode::partition_header)?;
-        cursor.seek(position);
+        let Some(located) = self.sstable.index.find(key)? else { return Ok(false) };
+        let mut cursor = DataCursor::new(self.sstable.data.clone(), located.data, 1.0);
+        let layout = &self.layout;
+        let (found, _) = cursor.parse(|buffer, cursor| layout.partition_header(buffer, cursor))?;
+        cursor.seek(located.data);
         self.source = None;
         self.cursor = Some(cursor);
         Ok(found == *key)

@@ -24,7 +24,7 @@ use walk::Walk;
 mod blocks;
 mod components;
 mod facts;
-mod values;
+pub(crate) mod values;
 mod walk;
 
 /// Findings that are kept with their words; more are only counted.

@@ -6,5 +6,6 @@ mod expected;
 mod export;
 mod fixtures;
 mod random;
+mod scrub;
 mod support;
 mod verify;

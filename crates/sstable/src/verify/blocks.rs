@@ -11,37 +11,43 @@ use crate::descriptor::Component;
 use crate::error::ReadError;
 use crate::reader::SsTable;
 use crate::row::decode::Item;
-use crate::rows::{Block, BlocksUp};
+use crate::index::rows::BlocksUp;
+use crate::index::{Block, Index, RowIndex};
 use crate::source::Source;
 
 /// Where the index says that blocks begin, met one by one.
 pub(super) struct Blocks {
     sstable: Arc<SsTable>,
     start: u64,
-    root: u64,
-    expected: u32,
-    up: BlocksUp,
+    component: Component,
+    /// Of trie-indexed SSTables: what is to be met forwards. The others' blocks are met backwards only.
+    up: Option<BlocksUp>,
     next: Option<Block>,
-    met: u32,
-    has_end: bool,
+    /// Where the last one met begins, and whether what is open there fits.
+    met: Option<(u64, bool)>,
 }
 
 impl Blocks {
     /// Of an open partition; `None` if it has no row index.
     pub(super) fn of(sstable: &Arc<SsTable>, source: &Source) -> Result<Option<Blocks>, ReadError> {
-        let Some(entry) = source.entry() else { return Ok(None) };
-        let mut up = BlocksUp::of(&sstable.rows, entry.root)?;
-        let next = up.next(&sstable.rows)?;
-        Ok(Some(Blocks {
-            sstable: sstable.clone(),
-            start: source.start(),
-            root: entry.root,
-            expected: entry.blocks,
-            up,
-            next,
-            met: 0,
-            has_end: false,
-        }))
+        let (up, component) = match (&sstable.index, source.rows()) {
+            (_, None) => return Ok(None),
+            (Index::Bti { rows, .. }, Some(RowIndex::Bti(root))) => {
+                (Some(BlocksUp::of(rows, *root)?), Component::Rows)
+            }
+            _ => (None, Component::Index),
+        };
+        let (sstable, start) = (sstable.clone(), source.start());
+        let mut blocks = Blocks { sstable, start, component, up, next: None, met: None };
+        blocks.next = blocks.take_next()?;
+        Ok(Some(blocks))
+    }
+
+    fn take_next(&mut self) -> Result<Option<Block>, ReadError> {
+        match (&self.sstable.index, &mut self.up) {
+            (Index::Bti { rows, .. }, Some(up)) => up.next(rows),
+            _ => Ok(None),
+        }
     }
 
     /// An element (or the end marker) begins at `position`, where `open` is open.
@@ -59,20 +65,21 @@ impl Blocks {
             }
             if begins < position {
                 let found = format!("a block at byte {begins} of Data.db begins inside of a row");
-                findings.add(Severity::Wrong, Component::Rows, 0, Some(key), found);
-            } else if block.open != open && self.met < self.expected {
-                let found = format!("the block at byte {begins} of Data.db has another open deletion");
-                findings.add(Severity::Wrong, Component::Rows, 0, Some(key), found);
+                findings.add(Severity::Wrong, self.component, 0, Some(key), found);
             }
-            self.met += 1;
-            match self.up.next(&self.sstable.rows) {
+            self.met = Some((begins, block.open == open));
+            match self.take_next() {
                 Ok(next) => self.next = next,
                 Err(error) => {
-                    findings.add(Severity::Wrong, Component::Rows, 0, Some(key), error.to_string());
+                    findings.add(Severity::Wrong, self.component, 0, Some(key), error.to_string());
                     self.next = None;
                 }
             }
-            self.has_end = self.next.is_none();
+            // Of the end of the partition nobody asks what is open there.
+            if let (Some((begins, false)), Some(_)) = (self.met, &self.next) {
+                let found = format!("the block at byte {begins} of Data.db has another open deletion");
+                findings.add(Severity::Wrong, self.component, 0, Some(key), found);
+            }
         }
     }
 
@@ -87,15 +94,11 @@ impl Blocks {
         if let Some(block) = &self.next {
             let begins = self.start.saturating_add(block.offset);
             let found = format!("a block at byte {begins} of Data.db begins behind the partition's end");
-            findings.add(Severity::Wrong, Component::Rows, 0, Some(&key), found);
+            findings.add(Severity::Wrong, self.component, 0, Some(&key), found);
         }
-        // Blocks, and the end of the partition.
-        if self.met == self.expected {
+        if self.up.is_some() && self.met.is_none_or(|(met, _)| met != end) {
             let found = "the index of a partition's rows does not say where it ends";
-            findings.add(Severity::Doubtful, Component::Rows, 0, Some(&key), found);
-        } else if self.met != self.expected.saturating_add(1) {
-            let found = format!("a partition has {} blocks, its entry says {}", self.met, self.expected);
-            findings.add(Severity::Wrong, Component::Rows, 0, Some(&key), found);
+            findings.add(Severity::Doubtful, self.component, 0, Some(&key), found);
         }
         self.backwards(end, source, &key, findings)
     }
@@ -109,7 +112,7 @@ impl Blocks {
     ) -> Result<(), ReadError> {
         let mut wrong = |position: u64, found: &str| {
             let found = format!("the block at byte {position} of Data.db {found}");
-            findings.add(Severity::Wrong, Component::Rows, 0, Some(key), found);
+            findings.add(Severity::Wrong, self.component, 0, Some(key), found);
         };
         let Some(mut blocks) = source.blocks(BEHIND_ALL)? else { return Ok(()) };
         // Where the block behind begins, its separator, and what is open there.
@@ -120,7 +123,7 @@ impl Blocks {
                 wrong(position, "does not come before the one behind it");
                 return Ok(());
             }
-            source.go_to(&block);
+            source.go_to(&block)?;
             let mut last: Option<Bytes> = None;
             while source.cursor.position() < behind.0 {
                 let place = match source.next(BEFORE_ALL, BEHIND_ALL)? {
@@ -147,7 +150,9 @@ impl Blocks {
 
     /// True if the index leads to this block from the place of its first row.
     fn is_found(&self, source: &Source, place: &[u8], block: &Block) -> Result<bool, ReadError> {
-        let mut found = crate::rows::Blocks::down_from(&self.sstable.rows, self.root, place)?;
+        // What stands before the place just behind this one.
+        let behind: Vec<u8> = place.iter().copied().chain([0]).collect();
+        let Some(mut found) = source.blocks(&behind)? else { return Ok(false) };
         Ok(source.next_block(&mut found)?.is_some_and(|found| found.offset == block.offset))
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn statistics(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Resul
     let bytes = disk
         .read_all(&descriptor.path(Component::Statistics))
         .map_err(|source| ReadError::io(Component::Statistics, 0, source))?;
-    Statistics::parse(&bytes)
+    Statistics::parse(&bytes, descriptor.version)
 }
 
 /// What can be said of Statistics.db and Filter.db without reading data.

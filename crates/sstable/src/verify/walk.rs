@@ -12,11 +12,10 @@ use super::{Findings, Severity, VerifyOptions, facts};
 use crate::chunk::reader::DataCursor;
 use crate::descriptor::Component;
 use crate::error::ReadError;
-use crate::partitions::{Target, Targets};
+use crate::index::{Located, Targets};
 use crate::reader::SsTable;
 use crate::row::columns::Layout;
 use crate::row::decode::Item;
-use crate::rows::{self, RowIndexEntry};
 use crate::source::Source;
 use crate::statistics::Statistics;
 use crate::statistics::collector::{Collector, bound_of};
@@ -39,17 +38,12 @@ pub(super) struct Walk<'a> {
     collector: Collector,
     targets: Option<Targets>,
     /// The next entry of the index that was not met yet: where it says that a partition is.
-    pending: Option<Indexed>,
+    pending: Option<Located>,
     last: Option<PartitionKey>,
+    /// The file of the index of partitions.
+    index: Component,
     /// A partition could not be read to its end: what is counted is less than what is there.
     is_damaged: bool,
-}
-
-/// An entry of the index.
-struct Indexed {
-    target: Target,
-    data: u64,
-    entry: Option<RowIndexEntry>,
 }
 
 impl<'a> Walk<'a> {
@@ -70,7 +64,7 @@ impl<'a> Walk<'a> {
             findings.add(Severity::Wrong, Component::Statistics, 0, None, found.clone());
         }
         let layout = sstable.layout(&stored)?;
-        let targets = findings.take(sstable.partitions.from(&[]), None)?;
+        let targets = findings.take(sstable.index.from(None), None)?;
         Ok(Walk {
             sstable: sstable.clone(),
             layout,
@@ -82,6 +76,7 @@ impl<'a> Walk<'a> {
             targets,
             pending: None,
             last: None,
+            index: if sstable.descriptor().version.is_bti() { Component::Partitions } else { Component::Index },
             is_damaged: false,
         })
     }
@@ -127,28 +122,16 @@ impl<'a> Walk<'a> {
     fn advance(&mut self) -> Result<(), ReadError> {
         self.pending = None;
         let Some(targets) = &mut self.targets else { return Ok(()) };
-        let next = self.sstable.partitions.next(targets);
-        let Some(next) = self.findings.take(next, None)? else {
-            self.targets = None;
-            return Ok(());
-        };
-        let Some(target) = next else { return Ok(()) };
-        let (data, entry) = match target {
-            Target::Data(position) => (position, None),
-            Target::Rows(position) => {
-                let entry = rows::entry(&self.sstable.rows, position);
-                match self.findings.take(entry, None)? {
-                    Some(entry) => (entry.data, Some(entry)),
-                    None => return self.advance(),
-                }
-            }
-        };
-        self.pending = Some(Indexed { target, data, entry });
+        let next = self.sstable.index.next(targets);
+        match self.findings.take(next, None)? {
+            Some(next) => self.pending = next,
+            None => self.targets = None,
+        }
         Ok(())
     }
 
     /// The entry of the partition at `start`; entries that point elsewhere are findings.
-    fn indexed_at(&mut self, start: u64) -> Result<Option<Indexed>, ReadError> {
+    fn indexed_at(&mut self, start: u64) -> Result<Option<Located>, ReadError> {
         while let Some(pending) = &self.pending {
             if pending.data == start {
                 let indexed = self.pending.take();
@@ -159,7 +142,7 @@ impl<'a> Walk<'a> {
                 break;
             }
             let found = format!("it leads to byte {} of Data.db, where no partition begins", pending.data);
-            self.findings.add(Severity::Wrong, Component::Partitions, 0, None, found);
+            self.findings.add(Severity::Wrong, self.index, 0, None, found);
             self.advance()?;
         }
         Ok(None)
@@ -169,23 +152,20 @@ impl<'a> Walk<'a> {
     fn partition(
         &mut self,
         cursor: DataCursor,
-        indexed: Option<Indexed>,
+        located: Option<Located>,
         step: Step<'_>,
     ) -> Result<ControlFlow<(), DataCursor>, ReadError> {
         let start = cursor.position();
-        let target = indexed.as_ref().map(|indexed| indexed.target);
-        let entry = indexed.and_then(|indexed| indexed.entry);
-        let source = Source::open(self.sstable.clone(), self.layout.clone(), cursor, entry, None)?;
+        let is_indexed = located.is_some();
+        let (stored_key, rows) = located.map_or((None, None), |located| (located.key, located.rows));
+        let source = Source::open(self.sstable.clone(), self.layout.clone(), cursor, rows, None)?;
         let mut source = source.expect("any key is wanted");
         let key = source.header.key.clone();
-        self.check_key(&key, start, target)?;
+        self.check_key(&key, start, is_indexed)?;
         self.last = Some(key.clone());
-        if let Some(entry) = source.entry() {
-            let header = &source.header;
-            if *entry.key != *key.key || entry.deletion != header.deletion {
-                let found = format!("its entry for byte {start} of Data.db has another key or deletion");
-                self.findings.add(Severity::Wrong, Component::Rows, 0, Some(&key), found);
-            }
+        if stored_key.is_some_and(|stored| *stored != *key.key) {
+            let found = format!("its entry for byte {start} of Data.db has another key");
+            self.findings.add(Severity::Wrong, self.index, 0, Some(&key), found);
         }
         if !self.options.extended {
             let mut cursor = source.take_cursor();
@@ -282,17 +262,18 @@ impl<'a> Walk<'a> {
         &mut self,
         key: &PartitionKey,
         start: u64,
-        target: Option<Target>,
+        is_indexed: bool,
     ) -> Result<(), ReadError> {
+        let (index, metadata) = (self.index, self.sstable.metadata());
         let mut add = |component, offset, found: &str| {
             self.findings.add(Severity::Wrong, component, offset, Some(key), found);
         };
         match &self.last {
-            None if *key != self.sstable.metadata().first => {
-                add(Component::Partitions, 0, "its first key is not the first of Data.db");
-            }
+            None if *key != metadata.first => add(index, 0, "its first key is not the first of Data.db"),
             Some(last) if last == key => add(Component::Data, start, "a partition is there twice"),
-            Some(last) if last > key => add(Component::Data, start, "partitions do not ascend"),
+            Some(last) if metadata.partitioner.compare(last, key).is_gt() => {
+                add(Component::Data, start, "partitions do not ascend");
+            }
             _ => {}
         }
         if let Err(found) = self.values.check_key(key) {
@@ -307,16 +288,16 @@ impl<'a> Walk<'a> {
         if self.sstable.filter.as_ref().is_some_and(|filter| !filter.may_contain(hash)) {
             add(Component::Filter, 0, "it denies a key that is there");
         }
-        if target.is_none() {
-            add(Component::Partitions, 0, &format!("the partition at byte {start} of Data.db is not in it"));
+        if !is_indexed {
+            add(index, 0, &format!("the partition at byte {start} of Data.db is not in it"));
             return Ok(());
         }
-        let found = self.sstable.partitions.find(key);
+        let found = self.sstable.index.find(key);
         match self.findings.take(found, Some(key))? {
-            Some(found) if found == target => {}
+            Some(Some(found)) if found.data == start => {}
             Some(_) => {
                 let found = format!("a lookup does not find the partition at byte {start} of Data.db");
-                self.findings.add(Severity::Wrong, Component::Partitions, 0, Some(key), found);
+                self.findings.add(Severity::Wrong, self.index, 0, Some(key), found);
             }
             None => {}
         }
@@ -327,7 +308,7 @@ impl<'a> Walk<'a> {
         let end = self.sstable.data.data_bytes();
         while let Some(pending) = &self.pending {
             let found = format!("it leads to byte {} of Data.db, where no partition begins", pending.data);
-            self.findings.add(Severity::Wrong, Component::Partitions, 0, None, found);
+            self.findings.add(Severity::Wrong, self.index, 0, None, found);
             self.advance()?;
         }
         if self.is_damaged {
@@ -336,11 +317,11 @@ impl<'a> Walk<'a> {
         let metadata = self.sstable.metadata();
         if self.last.as_ref() != Some(&metadata.last) {
             let found = "its last key is not the last of Data.db";
-            self.findings.add(Severity::Wrong, Component::Partitions, end, None, found);
+            self.findings.add(Severity::Wrong, self.index, end, None, found);
         }
         if metadata.partitions != partitions {
             let found = format!("it says {} partitions, there are {partitions}", metadata.partitions);
-            self.findings.add(Severity::Wrong, Component::Partitions, 0, None, found);
+            self.findings.add(Severity::Wrong, self.index, 0, None, found);
         }
         if self.options.extended {
             let (seen, _) = self.collector.finish();

@@ -73,6 +73,7 @@ impl Printer<'_> {
     }
 
     fn deletion(&self, json: &mut JsonWriter<'_>, deletion: &DeletionTime) -> io::Result<()> {
+        json.name("deletion_info")?;
         json.compact_objects = true;
         self.deletion_body(json, deletion)?;
         json.compact_objects = false;
@@ -80,7 +81,6 @@ impl Printer<'_> {
     }
 
     fn deletion_body(&self, json: &mut JsonWriter<'_>, deletion: &DeletionTime) -> io::Result<()> {
-        json.name("deletion_info")?;
         json.begin_object()?;
         json.text_field("marked_deleted", &self.timestamp(deletion.timestamp_us))?;
         json.text_field("local_delete_time", &self.second(deletion.local_deletion_s))?;
@@ -193,6 +193,7 @@ impl Printer<'_> {
                     json.compact_objects = true;
                     json.begin_object()?;
                     json.text_field("name", &quote_identifier(&column.name))?;
+                    json.name("deletion_info")?;
                     self.deletion_body(json, deletion)?;
                     json.end_object()?;
                     json.compact_objects = false;

@@ -37,6 +37,28 @@ fn strip(value: &mut Value) {
     }
 }
 
+/// Equal value by value. Java 17 prints some floats with a digit more than are needed.
+#[track_caller]
+fn compare(place: &str, ours: &Value, expected: &Value) {
+    match (ours, expected) {
+        (Value::Array(ours), Value::Array(expected)) if ours.len() == expected.len() => {
+            for (i, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+                compare(&format!("{place}[{i}]"), ours, expected);
+            }
+        }
+        (Value::Object(ours), Value::Object(expected)) if ours.len() == expected.len() => {
+            for (name, ours) in ours {
+                compare(&format!("{place}.{name}"), ours, expected.get(name).unwrap_or(&Value::Null));
+            }
+        }
+        (Value::Number(a), Value::Number(b)) if a.as_f64().is_some() => {
+            let same = a == b || a.as_f64().map(|a| a as f32) == b.as_f64().map(|b| b as f32);
+            assert!(same, "{place}: {a} {b}");
+        }
+        _ => assert_eq!(ours, expected, "{place}"),
+    }
+}
+
 #[test]
 fn every_partition_is_printed_as_cassandra_prints_it() {
     let mut compared = 0;
@@ -56,7 +78,7 @@ fn every_partition_is_printed_as_cassandra_prints_it() {
                     let mut ours: Value = serde_json::from_str(ours).unwrap();
                     strip(&mut ours);
                     let expected: Value = serde_json::from_str(expected).unwrap();
-                    assert_eq!(ours, expected, "{descriptor}");
+                    compare(&descriptor.to_string(), &ours, &expected);
                 }
                 compared += 1;
             }

@@ -26,7 +26,7 @@ pub struct Elements {
 impl SsTable {
     /// All that it holds, from its first partition on.
     pub fn elements(self: &Arc<Self>, table: &Arc<Table>) -> Result<Elements, ReadError> {
-        let cursor = DataCursor::new(self.data.clone(), 0, 1.0);
+        let cursor = DataCursor::new(self.data.clone(), 0);
         let layout = self.layout(table)?;
         Ok(Elements { sstable: self.clone(), layout, cursor: Some(cursor), source: None })
     }
@@ -40,7 +40,7 @@ impl Elements {
             return Ok(false);
         }
         let Some(located) = self.sstable.index.find(key)? else { return Ok(false) };
-        let mut cursor = DataCursor::new(self.sstable.data.clone(), located.data, 1.0);
+        let mut cursor = DataCursor::new(self.sstable.data.clone(), located.data);
         let layout = &self.layout;
         let (found, _) = cursor.parse(|buffer, cursor| layout.partition_header(buffer, cursor))?;
         cursor.seek(located.data);

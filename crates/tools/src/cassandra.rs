@@ -55,7 +55,8 @@ pub async fn import(
     if is_again {
         let begun = String::from_utf8_lossy(&disk.read_all(&marker)?).into_owned();
         if begun != origin {
-            let found = format!("an import from {begun} was begun here and is not done; finish that one first");
+            let found =
+                format!("an import from {begun} was begun here and is not done; finish that one first");
             return Err(ToolError::Usage(found));
         }
         writeln!(out, "An import from {origin} was begun before: it is done again.")?;
@@ -87,9 +88,10 @@ fn joined(ours: &Schema, theirs: &Schema, is_again: bool) -> Result<Schema, Tool
     let mut new = ours.clone();
     for keyspace in survey::keyspaces(theirs) {
         if let Some(own) = ours.keyspace(&keyspace.name) {
-            let same = own.tables.values().all(|own| {
-                keyspace.tables.get(&own.name).is_none_or(|theirs| theirs.id == own.id)
-            });
+            let same = own
+                .tables
+                .values()
+                .all(|own| keyspace.tables.get(&own.name).is_none_or(|theirs| theirs.id == own.id));
             if !is_again || !same {
                 return Err(ToolError::Usage(format!("keyspace {} is there already", keyspace.name)));
             }

@@ -136,9 +136,9 @@ pub fn sstable(command: SsTableCommand) -> ExitCode {
 /// Carries out `import ...`.
 pub fn import(command: ImportCommand) -> ExitCode {
     with_runtime(|real, _| {
-        real.block_on(move |runtime| async move {
-            cassandra::import(&runtime, &command, &mut io::stdout()).await
-        })
+        real.block_on(
+            move |runtime| async move { cassandra::import(&runtime, &command, &mut io::stdout()).await },
+        )
     })
 }
 

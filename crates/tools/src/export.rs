@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::{Slices, Table};
 use runtime::Disk;
-use sstable::{Descriptor, Description, SsTable, Version, WriteOptions, Writer};
+use sstable::{Description, Descriptor, SsTable, Version, WriteOptions, Writer};
 
 use crate::error::ToolError;
 use crate::progress::ProgressBar;
@@ -50,11 +50,7 @@ pub fn export(
     Ok(())
 }
 
-fn rewrite(
-    disk: &Arc<dyn Disk>,
-    source: &Descriptor,
-    target: &Descriptor,
-) -> Result<(u64, u64), ToolError> {
+fn rewrite(disk: &Arc<dyn Disk>, source: &Descriptor, target: &Descriptor) -> Result<(u64, u64), ToolError> {
     let sstable = SsTable::open(disk, source)?;
     let about = Description::read(disk, source)?;
     let table = table_of(&sstable, &about)?;

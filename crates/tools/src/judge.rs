@@ -9,8 +9,8 @@ use std::sync::Arc;
 use runtime::Disk;
 use sstable::verify::Severity;
 use sstable::{
-    Descriptor, Description, ScrubError, ScrubOptions, SsTable, SsTableId, VerifyOptions, WriteOptions, scrub,
-    verify,
+    Description, Descriptor, ScrubError, ScrubOptions, SsTable, SsTableId, VerifyOptions, WriteOptions,
+    scrub, verify,
 };
 
 use crate::error::ToolError;
@@ -116,7 +116,11 @@ pub fn scrub_all(
         }
         for written in &report.outputs {
             let (partitions, rows) = (written.partitions, written.rows);
-            writeln!(out, "{descriptor}: wrote {} ({partitions} partitions, {rows} rows)", written.descriptor)?;
+            writeln!(
+                out,
+                "{descriptor}: wrote {} ({partitions} partitions, {rows} rows)",
+                written.descriptor
+            )?;
         }
         writeln!(
             out,

@@ -10,7 +10,7 @@ use model::row::{NO_DELETION_TIME, NO_TIMESTAMP};
 use model::{CqlType, PartitionKey};
 use runtime::Disk;
 use sstable::description::Buckets;
-use sstable::{Component, Descriptor, Description, SsTable};
+use sstable::{Component, Description, Descriptor, SsTable};
 
 use crate::dump::time::american;
 use crate::error::ToolError;
@@ -68,9 +68,8 @@ pub fn metadata(
         writeln!(out, "Originating host id: {host}")?;
     }
     writeln!(out, "Pending repair: {}", uuid(about.pending_repair))?;
-    let place = |(segment, byte): (i64, i32)| {
-        format!("CommitLogPosition(segmentId={segment}, position={byte})")
-    };
+    let place =
+        |(segment, byte): (i64, i32)| format!("CommitLogPosition(segmentId={segment}, position={byte})");
     let intervals = about.commit_log_intervals.iter();
     let intervals: Vec<String> =
         intervals.map(|(start, end)| format!("{}={}", place(*start), place(*end))).collect();
@@ -172,7 +171,8 @@ fn ttl(seconds: i32) -> String {
 /// Droppable tombstones by cells.
 fn droppable(about: &Description, gc_before_s: i64) -> f64 {
     let cells = &about.cell_counts;
-    let sum: f64 = cells.offsets.iter().zip(&cells.counts).map(|(at, count)| *at as f64 * *count as f64).sum();
+    let sum: f64 =
+        cells.offsets.iter().zip(&cells.counts).map(|(at, count)| *at as f64 * *count as f64).sum();
     if sum <= 0.0 {
         return 0.0;
     }
@@ -246,7 +246,11 @@ fn table(
     Ok(())
 }
 
-fn percentiles(buckets: &Buckets, show: &dyn Fn(i64) -> String, out: &mut dyn Write) -> Result<(), ToolError> {
+fn percentiles(
+    buckets: &Buckets,
+    show: &dyn Fn(i64) -> String,
+    out: &mut dyn Write,
+) -> Result<(), ToolError> {
     let sum: u64 = buckets.counts.iter().sum();
     let first = buckets.counts.iter().position(|count| *count > 0);
     let min = match first {

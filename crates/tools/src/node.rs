@@ -31,7 +31,8 @@ impl StoppedNode {
         disk.create_dir_all(data_dir)?;
         let lock = disk.lock(&data_dir.join(LOCK_FILE), b"sstable tools")?.map_err(|holder| {
             let holder = String::from_utf8_lossy(&holder).trim().to_owned();
-            let text = format!("{} is in use by a running node (process {holder}): stop it", data_dir.display());
+            let text =
+                format!("{} is in use by a running node (process {holder}): stop it", data_dir.display());
             ToolError::Usage(text)
         })?;
         let builtin = definitions::initial_schema();
@@ -50,8 +51,15 @@ impl StoppedNode {
             Ok(schema)
         });
         let engine = engine.map_err(|error| ToolError::Engine(error.to_string()))?;
-        let schema = loaded.ok_or_else(|| ToolError::Engine("storage was opened without its schema".to_owned()))?;
-        Ok(StoppedNode { runtime: runtime.clone(), data_dir: data_dir.to_owned(), engine, schema, _lock: lock })
+        let schema =
+            loaded.ok_or_else(|| ToolError::Engine("storage was opened without its schema".to_owned()))?;
+        Ok(StoppedNode {
+            runtime: runtime.clone(),
+            data_dir: data_dir.to_owned(),
+            engine,
+            schema,
+            _lock: lock,
+        })
     }
 
     /// The schema as it was when the directory was opened.
@@ -69,7 +77,8 @@ impl StoppedNode {
         let failed = |error: &dyn std::fmt::Display| ToolError::Engine(error.to_string());
         let now_us = self.runtime.clock().wall_us();
         for mutation in rows::mutations(&self.schema, new, now_us) {
-            let commit = self.engine.apply(std::slice::from_ref(&mutation)).map_err(|error| failed(&error))?;
+            let commit =
+                self.engine.apply(std::slice::from_ref(&mutation)).map_err(|error| failed(&error))?;
             commit.synced().await.map_err(|error| failed(&error))?;
         }
         Ok(())

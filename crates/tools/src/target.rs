@@ -27,9 +27,8 @@ pub fn sstables(disk: &Arc<dyn Disk>, path: &Path) -> Result<Vec<Descriptor>, To
 
 /// The SSTable that a file belongs to.
 pub fn one(path: &Path) -> Result<Descriptor, ToolError> {
-    let wrong = || {
-        ToolError::Usage(format!("{} is no SSTable: name a file like da-1-bti-Data.db", path.display()))
-    };
+    let wrong =
+        || ToolError::Usage(format!("{} is no SSTable: name a file like da-1-bti-Data.db", path.display()));
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(wrong)?;
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,

@@ -279,5 +279,8 @@ struct Output {
 /// The table's numbers of stored columns.
 fn ids(stored: &[Column], table: &Table) -> Vec<ColumnId> {
     let known = stored.iter().filter_map(|column| table.column(&column.name));
-    known.filter(|column| matches!(column.kind, model::ColumnKind::Static | model::ColumnKind::Regular)).map(|column| column.id).collect()
+    known
+        .filter(|column| matches!(column.kind, model::ColumnKind::Static | model::ColumnKind::Regular))
+        .map(|column| column.id)
+        .collect()
 }

@@ -87,7 +87,7 @@ impl State {
 impl Surveyor {
     /// A cursor at a place.
     pub(super) fn cursor(&self, position: u64) -> DataCursor {
-        DataCursor::new(self.sstable.data.clone(), position, 1.0)
+        DataCursor::new(self.sstable.data.clone(), position)
     }
 
     /// Reads the partition that begins at `start`. The error: not even its head can be read.
@@ -164,7 +164,8 @@ impl Surveyor {
             Item::Marker(marker) => {
                 let values = &marker.bound.values;
                 let checked = self.values.as_ref().map_or(Ok(()), |own| own.check_clustering(values));
-                if checked.is_ok() && state.last_place.as_ref().is_none_or(|last| *last < marker.bound.order) {
+                if checked.is_ok() && state.last_place.as_ref().is_none_or(|last| *last < marker.bound.order)
+                {
                     state.last_place = Some(marker.bound.order.clone());
                     state.last_row = None;
                     state.open = marker.open;
@@ -209,11 +210,7 @@ impl Surveyor {
     }
 
     /// The first block of the row index behind a place, and what is open there.
-    fn next_block(
-        &self,
-        source: &Source,
-        at: u64,
-    ) -> Result<Option<(u64, Option<DeletionTime>)>, ReadError> {
+    fn next_block(&self, source: &Source, at: u64) -> Result<Option<(u64, Option<DeletionTime>)>, ReadError> {
         let Ok(Some(mut blocks)) = source.blocks(BEHIND_ALL) else { return Ok(None) };
         let mut best = None;
         while let Ok(Some(block)) = source.next_block(&mut blocks) {

@@ -95,7 +95,10 @@ impl Copy {
 fn whole_sstables_come_through_as_they_are() {
     for source in descriptors(&kept()) {
         let name = source.to_string();
-        let copy = Copy { disk: Arc::new(SimDisk::new(1)), descriptor: Descriptor { directory: "/d".into(), ..source.clone() } };
+        let copy = Copy {
+            disk: Arc::new(SimDisk::new(1)),
+            descriptor: Descriptor { directory: "/d".into(), ..source.clone() },
+        };
         for dir in ["/d", "/out"] {
             copy.disk.create_dir_all(Path::new(dir)).unwrap();
         }
@@ -109,7 +112,8 @@ fn whole_sstables_come_through_as_they_are() {
             continue;
         }
         let table = copy.table();
-        let report = copy.scrub(&table, &ScrubOptions::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let report =
+            copy.scrub(&table, &ScrubOptions::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(report.is_lossless(), "{name}: {:?}", report.losses);
         assert_eq!(report.outputs.len(), 1, "{name}");
         let saved = copy.saved(&table, &report);

@@ -77,9 +77,7 @@ impl Copy {
     fn check(&self, severity: Severity, component: Component, found: &str) {
         let report = report(&self.disk, &self.descriptor, &EXTENDED);
         let is_it = |finding: &&crate::VerifyFinding| {
-            finding.severity == severity
-                && finding.component == component
-                && finding.found.contains(found)
+            finding.severity == severity && finding.component == component && finding.found.contains(found)
         };
         assert!(report.findings.iter().any(|finding| is_it(&finding)), "{:#?}", report.findings);
         assert_eq!(report.is_sound(), severity == Severity::Doubtful);
@@ -169,7 +167,9 @@ fn statistics_that_lie() {
         copy.change_statistics(change);
         copy.check(severity, Component::Statistics, found);
     };
-    check("tombs", Wrong, "rows outside of the covered slice", |s| s.stats.covered.end = model::Bound::bottom());
+    check("tombs", Wrong, "rows outside of the covered slice", |s| {
+        s.stats.covered.end = model::Bound::bottom()
+    });
     check("tombs", Wrong, "it says 0 rows", |s| s.stats.rows = 0);
     check("tombs", Wrong, "its greatest timestamp", |s| s.stats.max_timestamp_us -= 1);
     check("tombs", Wrong, "its least timestamp", |s| s.stats.min_timestamp_us += 1);

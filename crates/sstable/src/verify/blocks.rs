@@ -9,10 +9,10 @@ use super::walk::{BEFORE_ALL, BEHIND_ALL};
 use super::{Findings, Severity};
 use crate::descriptor::Component;
 use crate::error::ReadError;
-use crate::reader::SsTable;
-use crate::row::decode::Item;
 use crate::index::rows::BlocksUp;
 use crate::index::{Block, Index, RowIndex};
+use crate::reader::SsTable;
+use crate::row::decode::Item;
 use crate::source::Source;
 
 /// Where the index says that blocks begin, met one by one.
@@ -84,12 +84,7 @@ impl Blocks {
     }
 
     /// The partition's end marker stands at `end`. Reads it again, from its last block to its first.
-    pub(super) fn end(
-        self,
-        end: u64,
-        source: &mut Source,
-        findings: &mut Findings,
-    ) -> Result<(), ReadError> {
+    pub(super) fn end(self, end: u64, source: &mut Source, findings: &mut Findings) -> Result<(), ReadError> {
         let key = source.header.key.clone();
         if let Some(block) = &self.next {
             let begins = self.start.saturating_add(block.offset);

@@ -76,13 +76,17 @@ impl<'a> Walk<'a> {
             targets,
             pending: None,
             last: None,
-            index: if sstable.descriptor().version.is_bti() { Component::Partitions } else { Component::Index },
+            index: if sstable.descriptor().version.is_bti() {
+                Component::Partitions
+            } else {
+                Component::Index
+            },
             is_damaged: false,
         })
     }
 
     pub(super) fn run(mut self, step: Step<'_>) -> Result<(), ReadError> {
-        let mut cursor = DataCursor::new(self.sstable.data.clone(), 0, 1.0);
+        let mut cursor = DataCursor::new(self.sstable.data.clone(), 0);
         let mut partitions = 0;
         self.advance()?;
         while !cursor.is_at_end() {
@@ -98,7 +102,7 @@ impl<'a> Walk<'a> {
                 None => {
                     self.is_damaged = true;
                     let Some(next) = self.behind(start)? else { break };
-                    DataCursor::new(self.sstable.data.clone(), next, 1.0)
+                    DataCursor::new(self.sstable.data.clone(), next)
                 }
             };
             partitions += 1;
@@ -181,11 +185,7 @@ impl<'a> Walk<'a> {
         self.rows(source, step)
     }
 
-    fn rows(
-        &mut self,
-        mut source: Source,
-        step: Step<'_>,
-    ) -> Result<ControlFlow<(), DataCursor>, ReadError> {
+    fn rows(&mut self, mut source: Source, step: Step<'_>) -> Result<ControlFlow<(), DataCursor>, ReadError> {
         let key = source.header.key.clone();
         let start = source.start();
         let (mut previous, mut told) = (start, start);
@@ -258,12 +258,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The key by itself, and whether a lookup finds it.
-    fn check_key(
-        &mut self,
-        key: &PartitionKey,
-        start: u64,
-        is_indexed: bool,
-    ) -> Result<(), ReadError> {
+    fn check_key(&mut self, key: &PartitionKey, start: u64, is_indexed: bool) -> Result<(), ReadError> {
         let (index, metadata) = (self.index, self.sstable.metadata());
         let mut add = |component, offset, found: &str| {
             self.findings.add(Severity::Wrong, component, offset, Some(key), found);

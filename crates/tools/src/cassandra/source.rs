@@ -36,7 +36,10 @@ impl Source {
                 return Ok(Source { data_dir, snapshot: snapshot.map(str::to_owned) });
             }
         }
-        Err(ToolError::Usage(format!("{} is no data directory of Cassandra's: system_schema is missing", path.display())))
+        Err(ToolError::Usage(format!(
+            "{} is no data directory of Cassandra's: system_schema is missing",
+            path.display()
+        )))
     }
 
     pub(super) fn data_dir(&self) -> &Path {
@@ -138,7 +141,9 @@ impl Source {
         for descriptor in self.sstables_in(disk, dirs)? {
             let sstable = SsTable::open(disk, &descriptor)?;
             if !matches!(sstable.metadata().partitioner, Partitioner::Murmur3) {
-                let text = format!("{descriptor}: its partitioner is not Murmur3Partitioner: nothing can be taken over");
+                let text = format!(
+                    "{descriptor}: its partitioner is not Murmur3Partitioner: nothing can be taken over"
+                );
                 return Err(ToolError::Usage(text));
             }
             sstables.push(sstable);

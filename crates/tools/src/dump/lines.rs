@@ -68,7 +68,8 @@ fn row(table: &Table, row: &Row, is_static: bool) -> String {
                     shown.push(format!("del({})={}", column.name, deletion(time)));
                 }
                 let cells = cells.iter();
-                shown.extend(cells.map(|(path, cell)| self::cell(&column.name, &column.ty, Some(path), cell)));
+                shown
+                    .extend(cells.map(|(path, cell)| self::cell(&column.name, &column.ty, Some(path), cell)));
             }
         }
     }

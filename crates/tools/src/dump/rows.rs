@@ -118,7 +118,10 @@ impl Printer<'_> {
     fn marker(&self, json: &mut JsonWriter<'_>, marker: &Marker) -> io::Result<()> {
         json.begin_object()?;
         let is_boundary = marker.open.is_some() && marker.close.is_some();
-        json.text_field("type", if is_boundary { "range_tombstone_boundary" } else { "range_tombstone_bound" })?;
+        json.text_field(
+            "type",
+            if is_boundary { "range_tombstone_boundary" } else { "range_tombstone_bound" },
+        )?;
         if let Some(open) = &marker.open {
             let bound = if is_boundary { marker.bound.invert() } else { marker.bound.clone() };
             self.side(json, "start", &bound, open)?;
@@ -283,11 +286,7 @@ impl Shown<'_> {
 }
 
 /// A cell's path as text, and its value. Elements of a set have no value but their path.
-pub(super) fn parts<'a>(
-    ty: &'a CqlType,
-    path: Option<&[u8]>,
-    cell: &'a Cell,
-) -> (Option<String>, Shown<'a>) {
+pub(super) fn parts<'a>(ty: &'a CqlType, path: Option<&[u8]>, cell: &'a Cell) -> (Option<String>, Shown<'a>) {
     let bytes = &cell.value[..];
     let Some(path) = path else { return (None, Shown { ty: Some(ty), bytes }) };
     let (path, ty) = match ty {

@@ -7,8 +7,11 @@ const DAY_S: i64 = 86_400;
 /// Microseconds as Java's `Instant` prints them; like the tool, seconds are cut towards zero while the rest is
 /// counted upwards, so that moments before 1970 are a second off.
 pub(crate) fn instant_us(timestamp_us: i64) -> String {
-    let nanos = i64::try_from(i128::from(timestamp_us) * 1000)
-        .unwrap_or(if timestamp_us < 0 { i64::MIN } else { i64::MAX });
+    let nanos = i64::try_from(i128::from(timestamp_us) * 1000).unwrap_or(if timestamp_us < 0 {
+        i64::MIN
+    } else {
+        i64::MAX
+    });
     instant(timestamp_us / 1_000_000, nanos.rem_euclid(1_000_000_000))
 }
 

@@ -109,12 +109,21 @@ pub(crate) fn key_text(table: &Table, key: &PartitionKey) -> String {
     let Some(components) = key.components(table.partition_key.len()) else {
         return CqlType::Blob.to_text(&key.key);
     };
-    let is_composite = components.len() > 1;
-    let shown = components.iter().zip(&table.partition_key).map(|(component, column)| {
-        let text = column.ty.to_text(component);
-        if is_composite { text.replace(':', "\\:") } else { text }
-    });
-    shown.collect::<Vec<_>>().join(":")
+    let shown = components.iter().zip(&table.partition_key);
+    joined(shown.map(|(component, column)| column.ty.to_text(component)).collect())
+}
+
+/// Components joined by `:`; those of several are escaped, and one that ends like an escape gets a `!`.
+/// Source: `CompositeType.java`.
+pub(crate) fn joined(components: Vec<String>) -> String {
+    if let [only] = components.as_slice() {
+        return only.clone();
+    }
+    let escape = |text: String| {
+        let escaped = text.replace(':', "\\:");
+        if escaped.ends_with(['\\', '!']) { escaped + "!" } else { escaped }
+    };
+    components.into_iter().map(escape).collect::<Vec<_>>().join(":")
 }
 
 fn parse_key(types: &[CqlType], text: &str) -> Result<PartitionKey, ToolError> {
@@ -143,6 +152,11 @@ fn split(text: &str) -> Vec<String> {
             '\\' if characters.peek() == Some(&':') => last.extend(characters.next()),
             ':' => parts.push(String::new()),
             other => last.push(other),
+        }
+    }
+    for part in &mut parts {
+        if part.ends_with("\\!") || part.ends_with("!!") {
+            part.pop();
         }
     }
     parts

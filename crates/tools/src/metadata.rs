@@ -50,10 +50,10 @@ pub fn metadata(
             writeln!(out, "{label} token: {} ({})", key.token.0, key_text(&about.key_types, &key))?;
         }
     }
-    if about.clustering_types.is_empty() {
+    let (start, end) = &about.covered;
+    if descriptor.version < sstable::Version::Oa && start.is_empty() && end.is_empty() {
         writeln!(out, "Covered clusterings: ALL")?;
     } else {
-        let (start, end) = &about.covered;
         writeln!(out, "Covered clusterings: [{}, {}]", start.join(":"), end.join(":"))?;
     }
     writeln!(out, "Estimated droppable tombstones: {}", double(droppable(&about, gc_before_s)))?;
@@ -120,11 +120,8 @@ fn keys(
 fn key_text(types: &[CqlType], key: &PartitionKey) -> String {
     match key.components(types.len()) {
         Some(components) => {
-            let shown = types.iter().zip(&components).map(|(ty, component)| {
-                let text = ty.to_text(component);
-                if types.len() > 1 { text.replace(':', "\\:") } else { text }
-            });
-            shown.collect::<Vec<_>>().join(":")
+            let shown = types.iter().zip(&components);
+            crate::dump::joined(shown.map(|(ty, component)| ty.to_text(component)).collect())
         }
         None => CqlType::Blob.to_text(&key.key),
     }
@@ -209,16 +206,16 @@ fn filled(buckets: &Buckets) -> Vec<(i64, u64)> {
 
 fn human(bytes: i64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if bytes < 1000 {
+    if bytes < 1024 {
         return format!("{bytes} B");
     }
     let mut value = bytes as f64;
     let mut unit = "B";
     for next in UNITS {
-        if value < 1000.0 {
+        if value < 1024.0 {
             break;
         }
-        value /= 1000.0;
+        value /= 1024.0;
         unit = next;
     }
     format!("{value:.1} {unit}")
@@ -239,7 +236,13 @@ fn table(
     writeln!(out, "   {title:width$} | {:<count_width$}  (%)  Histogram ", "Count")?;
     let (max, sum) = rows.iter().fold((1, 0), |(max, sum), (_, count)| (max.max(*count), sum + count));
     for ((text, count_text), (_, count)) in shown.iter().zip(&counts).zip(rows) {
-        let bar = "O".repeat((BAR_WIDTH * *count as f64 / max as f64) as usize);
+        let length = BAR_WIDTH * *count as f64 / max as f64;
+        let end = match length.fract() {
+            part if part >= 0.75 => "o",
+            part if part >= 0.25 => ".",
+            _ => "",
+        };
+        let bar = format!("{}{end}", "O".repeat(length as usize));
         let percent = (100.0 * *count as f64 / sum.max(1) as f64) as u64;
         writeln!(out, "   {text:width$} | {count_text:>count_width$} ({percent:>3}) {bar}")?;
     }
@@ -251,7 +254,7 @@ fn percentiles(
     show: &dyn Fn(i64) -> String,
     out: &mut dyn Write,
 ) -> Result<(), ToolError> {
-    let sum: u64 = buckets.counts.iter().sum();
+    let sum = buckets.counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count)).min(u64::MAX / 200);
     let first = buckets.counts.iter().position(|count| *count > 0);
     let min = match first {
         None | Some(0) => 0,
@@ -261,16 +264,14 @@ fn percentiles(
     let max = last.map_or(0, |place| buckets.offsets.get(place).copied().unwrap_or(i64::MAX));
     writeln!(out, "   Percentiles")?;
     for percent in [50, 75, 95, 98, 99] {
-        let wanted = (sum as f64 * (f64::from(percent) / 100.0)).floor() as u64;
+        let wanted = sum * percent;
         let mut seen = 0;
         let mut at = 0;
-        if wanted > 0 {
-            for (offset, count) in buckets.offsets.iter().zip(&buckets.counts) {
-                seen += count;
-                if seen >= wanted {
-                    at = *offset;
-                    break;
-                }
+        for (offset, count) in buckets.offsets.iter().zip(&buckets.counts) {
+            seen = u64::saturating_add(seen, count.saturating_mul(100));
+            if seen > wanted {
+                at = *offset;
+                break;
             }
         }
         writeln!(out, "   {:<9} {}", format!("{percent}th"), show(at))?;

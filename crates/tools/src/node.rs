@@ -7,7 +7,7 @@ use model::{PartitionSelection, ReadCommand, Schema, Slices, Table, TableId, Unf
 use query::schema::rows;
 use query::system::definitions;
 use runtime::{DiskLock, Runtime};
-use storage::{Engine, EngineOptions};
+use storage::{Engine, EngineOptions, FlushTarget};
 use uuid::Uuid;
 
 use crate::error::ToolError;
@@ -86,6 +86,8 @@ impl StoppedNode {
 
     /// Closes it: everything is in SSTables then.
     pub async fn close(self) -> Result<(), ToolError> {
+        let flushed = self.engine.flush(FlushTarget::All).await;
+        flushed.map_err(|error| ToolError::Engine(error.to_string()))?;
         self.engine.drain().await.map_err(|error| ToolError::Engine(error.to_string()))
     }
 }

@@ -42,6 +42,15 @@ fn clustering(table: &Table, values: &[Value]) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
+/// Bounds are shown without quotes.
+fn plain(table: &Table, values: &[Value]) -> String {
+    let shown = values.iter().zip(&table.clustering).map(|(value, column)| match value {
+        Some(value) => column.ty.to_text(value),
+        None => "null".to_owned(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
 fn info(liveness: &Liveness) -> String {
     if liveness.is_expiring() {
         let (ttl, end) = (liveness.ttl_s, liveness.local_deletion_s);
@@ -64,9 +73,10 @@ fn row(table: &Table, row: &Row, is_static: bool) -> String {
         match data {
             ColumnData::Cell(cell) => shown.push(self::cell(&column.name, &column.ty, None, cell)),
             ColumnData::Complex { deletion: time, cells } => {
-                if !time.is_live() {
-                    shown.push(format!("del({})={}", column.name, deletion(time)));
-                }
+                // Without a deletion there is an empty place for it, as there.
+                let is_live = time.is_live();
+                let place = if is_live { String::new() } else { format!("del({})={}", column.name, deletion(time)) };
+                shown.push(place);
                 let cells = cells.iter();
                 shown
                     .extend(cells.map(|(path, cell)| self::cell(&column.name, &column.ty, Some(path), cell)));
@@ -95,7 +105,7 @@ fn cell(name: &str, ty: &CqlType, path: Option<&[u8]>, cell: &Cell) -> String {
 fn marker(table: &Table, marker: &Marker) -> String {
     let time = |deletion: &DeletionTime| format!("{}/{}", deletion.timestamp_us, deletion.local_deletion_s);
     let side = |bound: &Bound| if bound.kind.is_inclusive() { "INCL" } else { "EXCL" };
-    let values = clustering(table, &marker.bound.values);
+    let values = plain(table, &marker.bound.values);
     match (&marker.close, &marker.open) {
         (Some(close), Some(open)) => {
             let (end, start) = (side(&marker.bound), side(&marker.bound.invert()));

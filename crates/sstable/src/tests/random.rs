@@ -318,7 +318,8 @@ fn random_deletion(prng: &mut Prng) -> DeletionTime {
 
 #[test]
 fn what_is_written_is_read() {
-    for seed in 0..60 {
+    let seeds = std::env::var("SSTABLE_SEEDS").map_or(36, |count| count.parse().unwrap());
+    for seed in 0..seeds {
         let mut prng = Prng::from_seed(seed);
         let version = [Version::Da, Version::Oa, Version::Nb][seed as usize % 3];
         let case = Case::random_for(&mut prng, version);

@@ -22,14 +22,14 @@ use crate::{Compression, Compressor, Descriptor, SsTable, Version, WriteError, W
 
 const NOW_US: i64 = 1_700_000_000_000_000;
 
-pub(super) struct Case {
-    pub(super) table: Arc<Table>,
-    pub(super) partitions: Vec<Partition>,
-    pub(super) options: WriteOptions,
+pub(crate) struct Case {
+    pub(crate) table: Arc<Table>,
+    pub(crate) partitions: Vec<Partition>,
+    pub(crate) options: WriteOptions,
 }
 
 impl Case {
-    pub(super) fn random(prng: &mut Prng) -> Case {
+    pub(crate) fn random(prng: &mut Prng) -> Case {
         let table = random_table(prng);
         let mut keys = BTreeMap::new();
         for _ in 0..prng.between(1, 40) {
@@ -69,7 +69,7 @@ impl Case {
     }
 
     /// Of what `version` can say: before `oa` no second after 2038.
-    pub(super) fn random_for(prng: &mut Prng, version: Version) -> Case {
+    pub(crate) fn random_for(prng: &mut Prng, version: Version) -> Case {
         let mut case = Case::random(prng);
         if version == Version::Nb {
             case.partitions.iter_mut().for_each(clip);
@@ -77,11 +77,11 @@ impl Case {
         case
     }
 
-    pub(super) fn write(&self, disk: &Arc<dyn Disk>) -> Descriptor {
+    pub(crate) fn write(&self, disk: &Arc<dyn Disk>) -> Descriptor {
         self.write_version(disk, Version::Da)
     }
 
-    pub(super) fn write_version(&self, disk: &Arc<dyn Disk>, version: Version) -> Descriptor {
+    pub(crate) fn write_version(&self, disk: &Arc<dyn Disk>, version: Version) -> Descriptor {
         disk.create_dir_all(Path::new("/t")).unwrap();
         let descriptor = Descriptor::new("/t", 1).with_version(version);
         let mut writer = Writer::create(disk, &descriptor, &self.table, self.options.clone()).unwrap();

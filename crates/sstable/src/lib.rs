@@ -45,6 +45,7 @@ pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
 pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};
+pub use statistics::change::{set_level, set_repaired};
 pub use verify::{Progress, VerifyFinding, VerifyOptions, VerifyReport, verify};
 pub use walk::Walk;
 pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};

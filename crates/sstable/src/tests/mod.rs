@@ -1,5 +1,7 @@
 //! Tests of whole SSTables: Cassandra's own files, random ones, damaged ones.
 
+mod bugs;
+mod change;
 mod columns;
 mod damage;
 mod expected;

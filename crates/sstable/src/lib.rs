@@ -13,6 +13,8 @@
 
 pub mod cache;
 pub mod descriptor;
+pub mod description;
+pub mod elements;
 pub mod error;
 pub mod metadata;
 
@@ -37,6 +39,8 @@ pub mod writer;
 
 pub use cache::{BlockCache, BlockCacheStats};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
+pub use description::Description;
+pub use elements::Elements;
 pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;

@@ -4,6 +4,7 @@ mod checker;
 mod crash;
 mod flush;
 mod log;
+pub(crate) mod planted;
 mod schema;
 mod speed;
 mod support;

@@ -4,6 +4,7 @@ mod checker;
 mod crash;
 mod flush;
 mod log;
+mod merge_laws;
 pub(crate) mod planted;
 mod schema;
 mod speed;

@@ -8,6 +8,25 @@ use model::{Bound, DeletionTime, Marker, PartitionHeader, Unfiltered};
 thread_local! {
     /// What a flush spoils. The simulation is one thread.
     pub(crate) static FLUSH_SPOILS: Cell<Option<Spoils>> = const { Cell::new(None) };
+    /// How a compaction purges too early.
+    pub(crate) static PURGES_EARLY: Cell<Option<Early>> = const { Cell::new(None) };
+}
+
+/// What a compaction does not ask before it purges a tombstone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Early {
+    /// Whether something older lies in a memtable or another SSTable.
+    Elsewhere,
+    /// Whether `gc_grace_seconds` are over.
+    Grace,
+}
+
+/// The answer of the planted bug, if one is switched on.
+pub(crate) fn purges_too_early(local_deletion_s: u32, gc_before_s: u32) -> Option<bool> {
+    match PURGES_EARLY.get()? {
+        Early::Elsewhere => Some(local_deletion_s < gc_before_s),
+        Early::Grace => Some(true),
+    }
 }
 
 /// What is lost on the way.

@@ -34,6 +34,7 @@ mod trie;
 pub mod reader;
 pub mod scrub;
 pub mod verify;
+pub mod walk;
 pub mod writer;
 
 pub use cache::{BlockCache, BlockCacheStats};
@@ -44,6 +45,7 @@ pub use reader::SsTable;
 pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};
 pub use statistics::change::{set_level, set_repaired};
 pub use verify::{Progress, VerifyFinding, VerifyOptions, VerifyReport, verify};
+pub use walk::Walk;
 pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};
 
 #[cfg(test)]

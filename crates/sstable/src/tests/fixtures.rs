@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::read::{Place, Position};
 use model::schema::TableOptions;
-use model::{Bound, BoundKind, ColumnId, Slice, Slices, Table};
+use model::{Bound, BoundKind, ColumnId, Slice, Slices, Table, Unfiltered};
 use runtime::Disk;
 use runtime::real::RealDisk;
 use runtime::sim::SimDisk;
@@ -22,7 +22,7 @@ fn disk() -> Arc<dyn Disk> {
 }
 
 /// The project's own.
-fn kept() -> PathBuf {
+pub(super) fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata")
 }
 
@@ -115,6 +115,12 @@ fn check_rows(descriptor: Descriptor) -> bool {
     let fixture = Fixture::open(descriptor);
     let partitions = fixture.partitions();
     assert_eq!(partitions.len() as u64, fixture.sstable.metadata().partitions, "{}", fixture.descriptor);
+    let rows = |partition: &Partition| {
+        let rows = partition.items.iter().filter(|item| matches!(item, Unfiltered::Row(_)));
+        rows.count() + usize::from(partition.header.static_row.is_some())
+    };
+    let rows: usize = partitions.iter().map(rows).sum();
+    assert_eq!(rows as u64, fixture.sstable.metadata().rows, "{}", fixture.descriptor);
     let own = fixture.sstable.header_table("ks", "t").unwrap();
     let mut scan = fixture.sstable.scan(&own, None, None, Slices::all(), false).unwrap();
     assert_eq!(drain_all(&mut *scan).unwrap().len(), partitions.len());
@@ -193,8 +199,8 @@ pub(super) fn some_slices(table: &Table, partition: &Partition) -> Vec<Slices> {
         return found;
     }
     let values = |i: usize| match &partition.items[i] {
-        model::Unfiltered::Row(row) => row.clustering.values.clone(),
-        model::Unfiltered::Marker(marker) => marker.bound.values.clone(),
+        Unfiltered::Row(row) => row.clustering.values.clone(),
+        Unfiltered::Marker(marker) => marker.bound.values.clone(),
     };
     let count = partition.items.len();
     let step = (count / 7).max(1);
@@ -366,6 +372,6 @@ fn check_metadata(descriptor: Descriptor) {
 fn stream_bytes(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Vec<u8> {
     let sstable = SsTable::open(disk, descriptor).unwrap();
     let count = sstable.metadata().data_bytes as usize;
-    let mut cursor = crate::chunk::reader::DataCursor::new(sstable.data.clone(), 0, 1.0);
+    let mut cursor = crate::chunk::reader::DataCursor::new(sstable.data.clone(), 0);
     cursor.parse(|_, cursor| cursor.take(count).map(<[u8]>::to_vec)).unwrap()
 }

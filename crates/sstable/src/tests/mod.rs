@@ -1,9 +1,11 @@
 //! Tests of whole SSTables: Cassandra's own files, random ones, damaged ones.
 
+mod bugs;
+mod change;
 mod columns;
 mod damage;
 mod expected;
 mod export;
 mod fixtures;
-mod random;
-mod support;
+pub(crate) mod random;
+pub(crate) mod support;

@@ -37,6 +37,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 const WARM_UP: Duration = Duration::from_millis(500);
 /// Writes at a rate: this share of what the fill reached.
 const RATE_SHARE: f64 = 0.25;
+const AFTER_COMPACT: Duration = Duration::from_secs(3);
 const MIB: u64 = 1 << 20;
 
 /// Shares of the time of one server that a part may take at most; `compact` takes what it takes.
@@ -275,6 +276,8 @@ impl Bench<'_> {
         self.nodetool(&["setcompactionthroughput", "0"])?;
         self.nodetool(&["compact", "bench", "engine"])?;
         let (seconds, cpu) = (began.elapsed().as_secs_f64(), cpu_seconds(self.server.pid)? - cpu);
+        // Files that were replaced go a moment later.
+        std::thread::sleep(AFTER_COMPACT);
         let (bytes_after, files_after) = data_files(&self.dir, "engine");
         let mib = bytes as f64 / MIB as f64;
         let note = format!("{files} files of {mib:.0} MiB to {files_after} of {} MiB", bytes_after / MIB);

@@ -13,12 +13,16 @@
 
 pub mod cache;
 pub mod descriptor;
+pub mod description;
+pub mod elements;
 pub mod error;
 pub mod metadata;
 
 mod chunk;
 mod cursor;
 mod filter;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod header_table;
 mod index;
 pub mod partitioner;
@@ -37,6 +41,8 @@ pub mod writer;
 
 pub use cache::{BlockCache, BlockCacheStats};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
+pub use description::Description;
+pub use elements::Elements;
 pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;

@@ -27,7 +27,7 @@ pub(super) fn kept() -> PathBuf {
 }
 
 /// Every set of files in a folder and in those inside.
-fn descriptors(folder: &Path) -> Vec<Descriptor> {
+pub(super) fn descriptors(folder: &Path) -> Vec<Descriptor> {
     let mut found = Vec::new();
     for entry in disk().list(folder).unwrap() {
         if entry.is_dir {

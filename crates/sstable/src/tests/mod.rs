@@ -8,4 +8,6 @@ mod expected;
 mod export;
 mod fixtures;
 pub(crate) mod random;
+mod scrub;
 pub(crate) mod support;
+mod verify;

@@ -152,7 +152,8 @@ impl Bench<'_> {
         let server = if name == "helenus" {
             let binary = absolute(&arguments.helenus)?;
             let own = [format!("admin_port={}", arguments.admin_port)];
-            let settings: Vec<String> = memory.iter().chain(&own).chain(&arguments.settings).cloned().collect();
+            let settings: Vec<String> =
+                memory.iter().chain(&own).chain(&arguments.settings).cloned().collect();
             Server::helenus(&binary, &dir, arguments.helenus_address, core, &settings)?
         } else {
             let script = absolute(&arguments.oracle)?;
@@ -206,7 +207,9 @@ impl Bench<'_> {
     fn say_memory(&self) {
         let (most, given) = (self.report.memory_mib_most(), self.arguments.memory_mib);
         let ratio = most / given as f64;
-        println!("memory: at most {most:.0} MiB resident; {given} MiB given for memtables and file cache: {ratio:.2} times");
+        println!(
+            "memory: at most {most:.0} MiB resident; {given} MiB given for memtables and file cache: {ratio:.2} times"
+        );
     }
 
     fn time(&self, share: f64) -> Duration {
@@ -217,7 +220,13 @@ impl Bench<'_> {
         self.random.fork()
     }
 
-    fn drive(&self, work: &mut dyn Work, length: Duration, rate: Option<f64>, is_fill: bool) -> Outcome<Figures> {
+    fn drive(
+        &self,
+        work: &mut dyn Work,
+        length: Duration,
+        rate: Option<f64>,
+        is_fill: bool,
+    ) -> Outcome<Figures> {
         let pressure = Pressure {
             version: Version::V4,
             connections: 8,
@@ -251,7 +260,9 @@ impl Bench<'_> {
             self.layout.cut(written);
         }
         if self.layout.rows == 0 {
-            return Err(format!("only {written} rows were filled, less than a group of partitions: more time is needed"));
+            return Err(format!(
+                "only {written} rows were filled, less than a group of partitions: more time is needed"
+            ));
         }
         self.fill_rate = figures.rate();
         let note = format!("{} MiB in rows", self.layout.bytes() / MIB);
@@ -291,7 +302,10 @@ impl Bench<'_> {
             return Err(format!("the scan found {} rows of {}", scan.rows, self.layout.rows));
         }
         let note = if scan.is_whole { "all".to_owned() } else { "cut".to_owned() };
-        self.add(Row::plain("scan by token ranges", "row", scan.rows as f64, scan.seconds, scan.cpu_seconds).note(note));
+        self.add(
+            Row::plain("scan by token ranges", "row", scan.rows as f64, scan.seconds, scan.cpu_seconds)
+                .note(note),
+        );
         Ok(())
     }
 
@@ -310,7 +324,10 @@ impl Bench<'_> {
             (busy, rounds)
         });
         let (busy, rounds) = (busy?, rounds??);
-        let note = format!("{rounds} flushes and compactions; p99.9 {:.1} times idle", busy.latencies.quantile_us(0.999) / idle.latencies.quantile_us(0.999));
+        let note = format!(
+            "{rounds} flushes and compactions; p99.9 {:.1} times idle",
+            busy.latencies.quantile_us(0.999) / idle.latencies.quantile_us(0.999)
+        );
         self.add(Row::of("writes, compacting", "insert", &busy).note(note));
         Ok(())
     }
@@ -332,7 +349,8 @@ impl Bench<'_> {
 
     fn small(&mut self, count: u64) -> Outcome<()> {
         let table = format!("bench.small_{count}");
-        self.connect()?.query(&format!("CREATE TABLE IF NOT EXISTS {table} (k bigint PRIMARY KEY, v bigint)"))?;
+        self.connect()?
+            .query(&format!("CREATE TABLE IF NOT EXISTS {table} (k bigint PRIMARY KEY, v bigint)"))?;
         let mut work = Small { table: table.clone(), count, next: Some(0), random: self.random() };
         let time = self.time(SMALL);
         let figures = self.drive(&mut work, time, None, true)?;

@@ -140,12 +140,7 @@ struct Lane {
 }
 
 impl Lane {
-    fn connect(
-        address: SocketAddr,
-        work: &dyn Work,
-        streams: usize,
-        pressure: &Pressure,
-    ) -> Outcome<Lane> {
+    fn connect(address: SocketAddr, work: &dyn Work, streams: usize, pressure: &Pressure) -> Outcome<Lane> {
         let mut client = Client::connect(address, pressure.version)?;
         let statement = client.prepare(&work.cql())?;
         client.stream.set_nonblocking(true).map_err(text)?;
@@ -260,12 +255,7 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn new(
-        lanes: &'r mut [Lane],
-        work: &'r mut dyn Work,
-        pid: Option<u32>,
-        pressure: &Pressure,
-    ) -> Run<'r> {
+    fn new(lanes: &'r mut [Lane], work: &'r mut dyn Work, pid: Option<u32>, pressure: &Pressure) -> Run<'r> {
         Run {
             lanes,
             work,

@@ -42,7 +42,6 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value a process")]
 enum Command {
     /// Puts load on a server that runs already
     Run {

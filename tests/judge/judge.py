@@ -226,6 +226,9 @@ class Judge:
             # Another format needs another start; `da` is what it was started with.
             if version != "da" or self.options.only_from_cassandra:
                 self.cassandra.stop()
+                # In a folder of its own: a node that writes nb cannot read what a newer one has left.
+                folder, old = self.folder / f"cassandra-{version}", self.cassandra
+                self.cassandra = Cassandra(folder, old.port, old.storage_port)
                 self.cassandra.start(*FORMATS[version])
             if self.helenus.process is None:
                 self.helenus.start()

@@ -41,7 +41,9 @@ impl Layout {
         let groups = bytes.div_ceil(row_bytes * group_rows).max(1);
         // Letters of a hexadecimal number: half of it can be compressed away.
         let mut random = Prng::from_seed(1);
-        let pool = (0..POOL_BYTES + VALUE_BYTES_MAX as usize).map(|_| b"0123456789abcdef"[random.index(16)]).collect();
+        let pool = (0..POOL_BYTES + VALUE_BYTES_MAX as usize)
+            .map(|_| b"0123456789abcdef"[random.index(16)])
+            .collect();
         Layout { rows_per_partition, rows: groups * group_rows, pool }
     }
 
@@ -200,7 +202,8 @@ impl Work for Slice {
 
     fn next(&mut self, out: &mut Vec<u8>) {
         let partition = self.random.below(self.layout.partitions());
-        let clustering = self.random.below((self.layout.rows_per_partition + 1).saturating_sub(SLICE_ROWS).max(1));
+        let clustering =
+            self.random.below((self.layout.rows_per_partition + 1).saturating_sub(SLICE_ROWS).max(1));
         put_key(out, partition, clustering);
     }
 

@@ -34,7 +34,9 @@ pub fn scan(address: SocketAddr, pid: u32, time: Duration) -> Outcome<Scan> {
     let counts = std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..CONNECTIONS).map(|_| scope.spawn(|| scan_ranges(address, &next, began, time))).collect();
-        let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| "a scanning thread has panicked".to_owned())?);
+        let ended = threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| "a scanning thread has panicked".to_owned())?);
         ended.collect::<Outcome<Vec<(u64, bool)>>>()
     })?;
     Ok(Scan {
@@ -67,7 +69,8 @@ fn scan_ranges(
         }
         let bound = |index: i128| i128::from(i64::MIN) + (index << 64) / RANGES;
         let upper = if range + 1 == RANGES { i128::from(i64::MAX) } else { bound(range + 1) };
-        let cql = format!("SELECT p, c, v FROM {TABLE} WHERE token(p) > {} AND token(p) <= {upper}", bound(range));
+        let cql =
+            format!("SELECT p, c, v FROM {TABLE} WHERE token(p) > {} AND token(p) <= {upper}", bound(range));
         rows += scan_range(&mut client, &cql)?;
     }
 }
@@ -80,7 +83,14 @@ fn scan_range(client: &mut Client, cql: &str) -> Outcome<u64> {
         let envelope = client.exchange(body)?;
         if envelope.opcode != Opcode::Result {
             let Decoded { response, .. } = Decoded::decode(envelope).map_err(|error| format!("{error:?}"))?;
-            return Err(format!("{cql}: {}", if let Response::Error(error) = response { format!("{error:?}") } else { "no rows".to_owned() }));
+            return Err(format!(
+                "{cql}: {}",
+                if let Response::Error(error) = response {
+                    format!("{error:?}")
+                } else {
+                    "no rows".to_owned()
+                }
+            ));
         }
         let (count, paging_state) = page(&envelope.body).ok_or("an answer that is no page")?;
         rows += count;
@@ -93,8 +103,11 @@ fn scan_range(client: &mut Client, cql: &str) -> Outcome<u64> {
 
 /// How many rows a page has, and where the next one begins.
 fn page(body: &[u8]) -> Option<(u64, Option<&[u8]>)> {
-    let int = |at: usize| body.get(at..at + 4).map(|bytes| bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)));
-    let short = |at: usize| body.get(at..at + 2).map(|bytes| usize::from(bytes[0]) << 8 | usize::from(bytes[1]));
+    let int = |at: usize| {
+        body.get(at..at + 4).map(|bytes| bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+    };
+    let short =
+        |at: usize| body.get(at..at + 2).map(|bytes| usize::from(bytes[0]) << 8 | usize::from(bytes[1]));
     let (flags, columns) = (int(4)?, int(8)?);
     let mut at = 12;
     let mut state = None;

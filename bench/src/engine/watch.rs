@@ -65,7 +65,9 @@ pub fn data_files(dir: &Path, table: &str) -> (u64, u64) {
 }
 
 fn is_of(path: &Path, table: &str) -> bool {
-    let mut folders = path.ancestors().skip(1).filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy());
-    let is_table = folders.next().is_some_and(|name| name.rsplit_once('-').is_some_and(|(first, _)| first == table));
+    let mut folders =
+        path.ancestors().skip(1).filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy());
+    let is_table =
+        folders.next().is_some_and(|name| name.rsplit_once('-').is_some_and(|(first, _)| first == table));
     is_table && folders.next().is_some_and(|name| name == "bench")
 }

@@ -4,6 +4,7 @@ mod checker;
 mod crash;
 mod flush;
 mod log;
+mod read_speed;
 mod schema;
 mod speed;
 mod support;

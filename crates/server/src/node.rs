@@ -83,6 +83,7 @@ impl Node {
             max_mutation_bytes: config.commitlog_segment_bytes as usize / 2,
             commitlog_bytes_total: config.commitlog_total_bytes,
             memtable_bytes_total: config.memtable_bytes,
+            file_cache_bytes: config.file_cache_bytes,
             ..EngineOptions::new(config.data_dir.clone(), identity.host_id)
         };
         let started = runtime.clock().monotonic();

@@ -6,6 +6,7 @@ mod flush;
 mod log;
 mod read_speed;
 mod schema;
+mod skipping;
 mod speed;
 mod support;
 mod tables;

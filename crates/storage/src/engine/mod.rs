@@ -5,6 +5,7 @@ mod open;
 mod write;
 
 mod read;
+mod row_read;
 mod scan;
 
 mod caches;

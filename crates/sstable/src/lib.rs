@@ -32,6 +32,7 @@ mod trie;
 pub mod reader;
 pub mod scrub;
 pub mod verify;
+pub mod walk;
 pub mod writer;
 
 pub use cache::{BlockCache, BlockCacheStats};
@@ -41,6 +42,7 @@ pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
 pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};
 pub use verify::{Progress, VerifyFinding, VerifyOptions, VerifyReport, verify};
+pub use walk::Walk;
 pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};
 
 #[cfg(test)]

@@ -41,12 +41,12 @@ pub fn bound_terminator(kind: BoundKind) -> u8 {
 pub fn encode_prefix(values: &[Value], types: &[(CqlType, bool)], out: &mut Vec<u8>) {
     assert!(values.len() <= types.len(), "{} clustering values for {} columns", values.len(), types.len());
     for (value, (ty, reversed)) in values.iter().zip(types) {
-        encode_component(value.as_deref(), ty, *reversed, out);
+        encode_clustering_value(value.as_deref(), ty, *reversed, out);
     }
 }
 
-/// Appends one component of a clustering with its separator.
-pub fn encode_component(value: Option<&[u8]>, ty: &CqlType, reversed: bool, out: &mut Vec<u8>) {
+/// Appends one value of a clustering with its separator.
+pub fn encode_clustering_value(value: Option<&[u8]>, ty: &CqlType, reversed: bool, out: &mut Vec<u8>) {
     let Some(value) = value else { return out.push(NEXT_NULL) };
     let start = out.len();
     out.push(NEXT);

@@ -1,7 +1,7 @@
 //! Clustering values: for every 32 columns two bits each for empty and null, then the values.
 
 use bytes::Bytes;
-use model::value::comparable::{ROW_TERMINATOR, encode_component};
+use model::value::comparable::{ROW_TERMINATOR, encode_clustering_value};
 use model::{CqlType, Value};
 use stdx::vint;
 
@@ -75,7 +75,7 @@ pub(crate) fn place_of(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Re
                 (2, _) => None,
                 _ => return Err(Fault::Bad("a clustering value is both empty and null")),
             };
-            encode_component(value, ty, *reversed, &mut place);
+            encode_clustering_value(value, ty, *reversed, &mut place);
         }
     }
     place.push(ROW_TERMINATOR);

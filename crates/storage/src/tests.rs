@@ -6,6 +6,8 @@ mod crash;
 mod flush;
 mod log;
 mod read_speed;
+mod merge_laws;
+pub(crate) mod planted;
 mod schema;
 mod skipping;
 mod speed;

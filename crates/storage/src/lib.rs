@@ -36,5 +36,10 @@ mod memtable;
 mod commitlog;
 pub use commitlog::{Commit, Synced};
 
+/// Entry points for fuzzing.
+pub mod fuzz {
+    pub use crate::commitlog::replay::fuzz_segment;
+}
+
 #[cfg(test)]
 mod tests;

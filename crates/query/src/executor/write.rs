@@ -58,7 +58,7 @@ impl Executor {
         let mutations = modify::mutations(modify, &ctx, &mut |key, clustering| {
             self.existing(&modify.table, key, clustering)
         })?;
-        let commit = self.coordinator.write(&mutations)?;
+        let commit = self.coordinator.write_waiting(&mutations).await?;
         drop(locks);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
         Ok(Answer::Void.into())
@@ -134,7 +134,7 @@ impl Executor {
             self.write_logged(mutations).await?;
             return Ok(Done { answer: Answer::Void, warnings, events: Vec::new() });
         }
-        let commit = self.coordinator.write(&mutations)?;
+        let commit = self.coordinator.write_waiting(&mutations).await?;
         drop(locks);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
         Ok(Done { answer: Answer::Void, warnings, events: Vec::new() })
@@ -231,7 +231,7 @@ impl Executor {
             return Ok(self.cas_done(&first.table, refused));
         }
         let mutations = join(self.mutations_of(parts, &options)?);
-        let commit = self.coordinator.write(&mutations)?;
+        let commit = self.coordinator.write_waiting(&mutations).await?;
         drop(lock);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
         Ok(self.cas_done(&first.table, CasAnswer::applied()))

@@ -35,7 +35,7 @@ enum End {
 fn crash_options(prng: &mut Prng, sync: SyncMode) -> EngineOptions {
     let mut options = options(Path::new("/node"));
     options.commit_log_sync = sync;
-    options.segment_bytes = *prng.choose(&[1_000, 4_000, 1 << 20]).unwrap();
+    options.segment_bytes = *prng.choose(&[1_000, 4_000, 1 << 16]).unwrap();
     options.max_mutation_bytes = 400;
     options
 }

@@ -6,10 +6,12 @@
 //!
 //! Read in order: [`Descriptor`] (which files), [`SsTable`] (reads), [`Writer`] (writes), [`Metadata`] (what
 //! an SSTable says of itself), then inside: `row` (the bytes of Data.db), `chunk` (compression), `trie`,
-//! `index`, `filter`, `statistics`. [`verify`] and [`scrub`] judge and save what is there.
+//! `index`, `filter`, `statistics`, and `cache` (blocks that many reads share). [`verify`] and [`scrub`] judge and
+//! save what is there.
 //!
-//! Never here: schema changes, which SSTables there are, caches beyond one file's index pages, policy.
+//! Never here: schema changes, which SSTables there are, policy.
 
+pub mod cache;
 pub mod descriptor;
 pub mod error;
 pub mod metadata;
@@ -32,6 +34,7 @@ pub mod scrub;
 pub mod verify;
 pub mod writer;
 
+pub use cache::{BlockCache, BlockCacheStats};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};

@@ -16,7 +16,10 @@ pub mod error;
 pub use error::{OpenError, ReadError, WriteError};
 
 mod engine;
-pub use engine::{Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableStats};
+pub use engine::{
+    CacheKind, CacheStats, Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableStats,
+};
+pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 
 pub mod compaction;
 pub use compaction::{

@@ -323,7 +323,7 @@ impl Core {
             return Ok(None);
         }
         writer.finish()?;
-        Ok(Some(SsTable::open(disk, descriptor)?))
+        Ok(Some(self.open_sstable(descriptor)?))
     }
 
     fn write_options(&self, table: &Table, memtable: &Memtable) -> Result<WriteOptions, sstable::WriteError> {

@@ -10,6 +10,9 @@ use room::Room;
 mod read;
 mod scan;
 
+mod caches;
+pub use caches::{CacheKind, CacheStats};
+
 mod flush;
 
 mod compact;
@@ -37,6 +40,7 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
 use parking_lot::Mutex;
 use runtime::Runtime;
+use sstable::{BlockCache, Descriptor, SsTable};
 
 use crate::commitlog::{LogShared, ShardLog};
 use crate::table::TableState;
@@ -54,6 +58,8 @@ pub struct Engine {
 struct Core {
     runtime: Runtime,
     options: EngineOptions,
+    /// Blocks of all SSTables that serve reads.
+    blocks: Arc<BlockCache>,
     damage: Arc<Damage>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
@@ -190,6 +196,11 @@ impl Engine {
         locks
     }
 
+    /// The way out to the world, for work on the engine's behalf.
+    pub fn runtime(&self) -> &Runtime {
+        &self.core.runtime
+    }
+
     /// Whether reads and writes are taken, and why not.
     pub fn health(&self) -> Health {
         self.core.health()
@@ -223,6 +234,7 @@ impl Core {
         let room = Room::new((options.memtable_bytes_total / 8).max(1 << 20));
         Core {
             runtime: runtime.clone(),
+            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
             damage: Damage::new(&options),
             options,
             log,
@@ -252,6 +264,11 @@ impl Core {
 
     async fn lock_stripe(&self, stripe: usize) -> PartitionLock {
         PartitionLock { _guard: self.locks[stripe].clone().lock_owned().await }
+    }
+
+    /// Opens an SSTable that is to serve reads.
+    fn open_sstable(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
+        SsTable::open_cached(self.runtime.disk(), descriptor, &self.blocks)
     }
 
     fn table(&self, id: TableId) -> Option<Arc<TableState>> {

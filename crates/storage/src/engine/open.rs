@@ -10,7 +10,7 @@ use model::codec::decode_update;
 use model::partition::SourceError;
 use model::{PartitionKey, Schema, Table, TableId};
 use runtime::Disk;
-use sstable::{Descriptor, Partitioner, SsTable, SsTableId};
+use sstable::{Descriptor, Partitioner, SsTableId};
 
 use super::damage::{LogEvents, MARK_NAME, Mark, load_mark, remove_mark};
 use super::flush::BEGUN_NAME;
@@ -343,7 +343,7 @@ fn add_sstable(
     mark: Option<&Mark>,
     covered: &mut Covered,
 ) -> Result<(), OpenError> {
-    let sstable = match SsTable::open(core.runtime.disk(), descriptor) {
+    let sstable = match core.open_sstable(descriptor) {
         Ok(sstable) => sstable,
         Err(error) => return core.set_aside_unopened(state, descriptor, mark, error),
     };

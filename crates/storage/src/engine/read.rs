@@ -66,12 +66,20 @@ fn read_view(
     let mut sources: Vec<Box<dyn PartitionStream>> = newest.into_iter().collect();
     sources.extend(view.flushing.iter().rev().filter_map(from_memtable));
     let memtables_count = sources.len();
+    let mut not_cached = None;
     for sstable in view.sstables.iter().filter(|sstable| sstable.may_contain(key)) {
-        let stream = sstable
-            .read(table, key, slices, reversed)
-            .inspect_err(|error| watch.failed(sstable, error))
-            .map_err(source_error)?;
-        sources.extend(stream.map(|stream| watch.stream(sstable, stream)));
+        match sstable.read(table, key, slices, reversed) {
+            Ok(stream) => sources.extend(stream.map(|stream| watch.stream(sstable, stream))),
+            // What the others lack is fetched together with it.
+            Err(error @ sstable::ReadError::NotCached { .. }) => not_cached = Some(error),
+            Err(error) => {
+                watch.failed(sstable, &error);
+                return Err(source_error(error).into());
+            }
+        }
+    }
+    if let Some(error) = not_cached {
+        return Err(source_error(error).into());
     }
     if sources.len() <= 1 && sources.len() == memtables_count {
         return Ok(sources.pop());

@@ -175,11 +175,9 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             OpenError::Io { path, source } => write!(f, "{}: {source}", path.display()),
-            OpenError::Damaged { path, offset, found, lost } => write!(
-                f,
-                "{} is damaged at byte {offset}: {found}. {lost}",
-                path.display()
-            ),
+            OpenError::Damaged { path, offset, found, lost } => {
+                write!(f, "{} is damaged at byte {offset}: {found}. {lost}", path.display())
+            }
             OpenError::Unsupported { path, version } => {
                 write!(f, "{} has version {version}, written by a later Helenus", path.display())
             }

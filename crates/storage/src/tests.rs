@@ -2,8 +2,11 @@
 
 mod checker;
 mod crash;
+mod damage;
 mod flush;
 mod log;
+mod log_damage;
+mod pressure;
 mod schema;
 mod speed;
 mod support;

@@ -83,9 +83,7 @@ pub(crate) fn parse_segment_header(bytes: &[u8]) -> SegmentHeader {
         return SegmentHeader::Bad;
     }
     match be_u32(&header[8..]) {
-        version @ VERSION_MIN..=VERSION => {
-            SegmentHeader::Good { segment_id: be_i64(&header[12..]), version }
-        }
+        version @ VERSION_MIN..=VERSION => SegmentHeader::Good { segment_id: be_i64(&header[12..]), version },
         version => SegmentHeader::Unsupported { version },
     }
 }

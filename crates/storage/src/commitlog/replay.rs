@@ -16,8 +16,8 @@ use runtime::{Disk, OpenMode};
 use super::dictionary::{Dictionary, decode_dictionary};
 use super::input::{Input, Malformed};
 use super::record::{
-    NoRecord, RawRecord, RecordKind, SEGMENT_HEADER_BYTES, SegmentHeader, VERSION, next_record,
-    closing_record, parse_segment_header, read_record, segment_header,
+    NoRecord, RawRecord, RecordKind, SEGMENT_HEADER_BYTES, SegmentHeader, VERSION, closing_record,
+    next_record, parse_segment_header, read_record, segment_header,
 };
 use super::segment::{Position, parse_segment_name, shard_of_segment};
 use crate::OpenError;
@@ -348,13 +348,10 @@ pub(crate) fn still_there(disk: &dyn Disk, segment: &OldSegment) -> Result<bool,
 /// Reads these bytes as the segment they say they are: no panic, and nothing that was not written, whatever they are.
 /// Returns how many mutations there are. For fuzzing.
 pub fn fuzz_segment(bytes: &[u8]) -> u64 {
-    let id = 1 << 44 | 7;
-    let mut contents = segment_header(id, uuid::Uuid::nil()).to_vec();
-    if let SegmentHeader::Good { segment_id, .. } = parse_segment_header(bytes)
-        && segment_id == id
-    {
-        contents.clear();
-    }
+    let (id, mut contents) = match parse_segment_header(bytes) {
+        SegmentHeader::Good { segment_id, .. } => (segment_id, Vec::new()),
+        _ => (1 << 44 | 7, segment_header(1 << 44 | 7, uuid::Uuid::nil()).to_vec()),
+    };
     contents.extend_from_slice(bytes);
     let segment = OldSegment { id, path: PathBuf::from("fuzz"), bytes: contents.len() as u32 };
     let mut reader = SegmentReader::new(&segment, contents.into());

@@ -99,7 +99,10 @@ impl LogShared {
         // Its failure is kept, for those who need the file.
         drop(self.runtime.blocking(move || {
             if let Err(error) = shared.supply.prepare() {
-                tracing::error!("no room for the commit log's next segment: {}: {error}", shared.dir.display());
+                tracing::error!(
+                    "no room for the commit log's next segment: {}: {error}",
+                    shared.dir.display()
+                );
             }
             shared.tell(|listener| listener.supply_changed());
         }));
@@ -261,7 +264,10 @@ impl Appender {
     /// Ends the active segment, if there is one; with `trims` its file ends there, too.
     pub(crate) fn close(&mut self, trims: bool) {
         if let Some(active) = &self.active {
-            active.segment.is_recyclable.store(!trims && self.shared.archive_dir.is_none(), Ordering::Release);
+            active
+                .segment
+                .is_recyclable
+                .store(!trims && self.shared.archive_dir.is_none(), Ordering::Release);
             let body = [RecordKind::Closed as u8];
             self.push_record(&body, crc32(&body), true);
             self.queue.back_mut().expect("a chunk was pushed").trims = trims;

@@ -31,6 +31,12 @@ const PERIOD_CHECK: Duration = Duration::from_millis(250);
 /// After a failed flush the next is not tried before so many milliseconds.
 const RETRY_MS: u64 = 1_000;
 
+#[cfg(test)]
+thread_local! {
+    /// A planted bug: the log is let go before the SSTable is safe. The simulation is one thread.
+    pub(crate) static DISCARD_LOG_EARLY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 impl Core {
     /// Starts flushes in the background if memtables or log take more than they should: as many at once as may run.
     pub(super) fn schedule_flush_if_needed(self: &Arc<Self>) {
@@ -50,7 +56,8 @@ impl Core {
     }
 
     fn needs_flush(&self) -> bool {
-        self.has_much_memory() || self.log.total_bytes.load(Ordering::Relaxed) > self.options.commitlog_bytes_total
+        self.has_much_memory()
+            || self.log.total_bytes.load(Ordering::Relaxed) > self.options.commitlog_bytes_total
     }
 
     /// Memtables that take writes have grown so large that flushing them now keeps all below the limit.
@@ -81,7 +88,8 @@ impl Core {
 
     /// Memtable and log are kept, and the flush is tried again.
     fn flush_failed(self: &Arc<Self>, table: &TableState, error: &OpenError) {
-        let what = format!("memtable of {} could not be flushed, its log is kept: {error}", table.dir.display());
+        let what =
+            format!("memtable of {} could not be flushed, its log is kept: {error}", table.dir.display());
         tracing::error!("{what}");
         *self.flush_failure.lock() = Some((error.to_string(), is_no_space(error)));
         self.damage.write_failed(error, &what);
@@ -143,7 +151,8 @@ impl Core {
         let now_ms = self.now_ms();
         let mut due = Vec::new();
         for table in self.tables.load().values() {
-            let period_ms = u64::try_from(table.table.load().options.memtable_flush_period_in_ms).unwrap_or(0);
+            let period_ms =
+                u64::try_from(table.table.load().options.memtable_flush_period_in_ms).unwrap_or(0);
             if period_ms == 0 {
                 continue;
             }
@@ -163,9 +172,8 @@ impl Core {
     ) -> Option<(Arc<TableState>, usize)> {
         let tables = self.tables.load();
         let slots = tables.values().flat_map(|table| (0..table.slots.len()).map(move |slot| (table, slot)));
-        let is_free = |(table, slot): &(&Arc<TableState>, usize)| {
-            !table.slots[*slot].is_chosen.load(Ordering::Acquire)
-        };
+        let is_free =
+            |(table, slot): &(&Arc<TableState>, usize)| !table.slots[*slot].is_chosen.load(Ordering::Acquire);
         let ranked = slots.filter(is_free).filter_map(|(table, slot)| {
             let view = table.slots[slot].view.load();
             let rank = rank(&mut view.memtables().map(|memtable| &**memtable))?;
@@ -206,6 +214,11 @@ impl Core {
         let waiting = table.slots[slot].view.load().flushing.clone();
         waiting.iter().for_each(|memtable| self.note_flushing(memtable, true));
         for (index, memtable) in waiting.iter().enumerate() {
+            #[cfg(test)]
+            if DISCARD_LOG_EARLY.get() {
+                memtable.release_log();
+                self.delete_clean_segments(slot);
+            }
             let sstable = match self.write_sstable(table, memtable) {
                 Ok(sstable) => sstable,
                 Err(error) => {

@@ -13,7 +13,7 @@ mod scan;
 mod caches;
 pub use caches::{CacheKind, CacheStats};
 
-mod flush;
+pub(crate) mod flush;
 
 mod compact;
 
@@ -26,9 +26,9 @@ mod snapshots;
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
-mod damage;
-pub use damage::{Health, SetAside};
+pub(crate) mod damage;
 use damage::Damage;
+pub use damage::{Health, SetAside};
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -279,9 +279,8 @@ impl Core {
         for table in self.tables.load().values() {
             for (slot, one) in table.slots.iter().enumerate() {
                 drop(one.flush.lock());
-                let has_unlogged = |memtable: &Arc<crate::memtable::Memtable>| {
-                    memtable.has_unlogged.load(Ordering::Relaxed)
-                };
+                let has_unlogged =
+                    |memtable: &Arc<crate::memtable::Memtable>| memtable.has_unlogged.load(Ordering::Relaxed);
                 if one.view.load().memtables().any(has_unlogged)
                     && let Err(error) = self.flush_slot(table, slot)
                 {

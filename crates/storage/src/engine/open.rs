@@ -18,12 +18,12 @@ use super::read::source_error;
 use super::truncate::{Truncated, delete_sstable};
 use super::{Core, Engine, FlushTarget};
 use crate::OpenError;
-use crate::commitlog::{LogListener, Position};
 use crate::commitlog::dictionary::{Dictionary, Translation};
 use crate::commitlog::replay::{
     LoggedMutation, OldSegment, by_shard, list_segments, replay_shard, still_there,
 };
 use crate::commitlog::segment::{Segment, sequence_of_segment, shard_of_segment};
+use crate::commitlog::{LogListener, Position};
 use crate::shards::shard_of;
 use crate::table::TableState;
 
@@ -130,7 +130,15 @@ impl<'a> Opening<'a> {
             segment.complete.store(true, Ordering::Relaxed);
             held.insert(old.id, segment);
         }
-        Opening { core, segments, held, covered: HashMap::new(), fresh: HashSet::new(), last_sequence, damaged: BTreeSet::new() }
+        Opening {
+            core,
+            segments,
+            held,
+            covered: HashMap::new(),
+            fresh: HashSet::new(),
+            last_sequence,
+            damaged: BTreeSet::new(),
+        }
     }
 
     /// Opens the SSTables of tables and makes them known.
@@ -242,7 +250,9 @@ fn replay_mutation(
         Ok(update) => update,
         Err(error) if core.options.accept_commitlog_damage => {
             let (path, offset) = (segment.path.display(), logged.position.offset);
-            tracing::error!("{path}: the write that ends at byte {offset} cannot be read and is left out: {error}");
+            tracing::error!(
+                "{path}: the write that ends at byte {offset} cannot be read and is left out: {error}"
+            );
             return Ok(());
         }
         Err(error) => {

@@ -11,9 +11,9 @@ use stdx::crc::crc32;
 use stdx::vint::write_unsigned_vint;
 
 use super::Core;
+use crate::commitlog::NoSegment;
 use crate::commitlog::record::RecordKind;
 use crate::commitlog::shard_log::Appender;
-use crate::commitlog::NoSegment;
 use crate::memtable::Memtable;
 use crate::options::SyncMode;
 use crate::table::TableState;

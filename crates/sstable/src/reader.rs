@@ -41,9 +41,22 @@ pub struct SsTable {
     header: SerializationHeader,
     pub(crate) data: Arc<DataFile>,
     pub(crate) index: Index,
-    filter: Option<Filter>,
+    pub(crate) filter: Option<Filter>,
     /// How the columns map to those of the table that was read last.
     layout: Mutex<Option<(Arc<Table>, Arc<Layout>)>>,
+    /// The last field: its files are closed before.
+    farewell: Farewell,
+}
+
+/// What is done once nobody reads it any more.
+#[derive(Default)]
+struct Farewell(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let work = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        work.into_iter().for_each(|work| work());
+    }
 }
 
 impl SsTable {
@@ -95,7 +108,13 @@ impl SsTable {
             index,
             filter,
             layout: Mutex::new(None),
+            farewell: Farewell::default(),
         }))
+    }
+
+    /// Has `work` done when nobody holds this SSTable any more. It must not block: any thread may be the last.
+    pub fn when_unused(&self, work: impl FnOnce() + Send + 'static) {
+        *self.farewell.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(work));
     }
 
     /// Which files.

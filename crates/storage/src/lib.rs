@@ -24,10 +24,9 @@ pub use engine::{
 pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 
 pub mod compaction;
-pub use compaction::{
-    CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
-    VerifyFinding, VerifyOptions,
-};
+pub use compaction::{CompactScope, CompactionStats, Operation, OperationKind, TombstoneOption};
+pub use sstable::scrub::{ScrubOptions, ScrubReport};
+pub use sstable::verify::{VerifyFinding, VerifyOptions};
 
 mod shards;
 

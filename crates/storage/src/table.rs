@@ -11,6 +11,7 @@ use model::{PartitionKey, Table, TableId};
 use parking_lot::Mutex;
 use sstable::SsTable;
 
+use crate::compaction::context::TableCompaction;
 use crate::memtable::Memtable;
 use crate::shards::shard_of;
 
@@ -31,6 +32,7 @@ pub(crate) struct TableState {
     pub is_dropped: AtomicBool,
     /// It is compacted without being asked for.
     pub auto_compaction: AtomicBool,
+    pub compaction: TableCompaction,
     /// One per shard; one in all if it is local.
     pub slots: Vec<Slot>,
     pub next_sstable_id: AtomicU64,
@@ -80,6 +82,7 @@ impl TableState {
             is_durable: AtomicBool::new(true),
             is_dropped: AtomicBool::new(false),
             auto_compaction: AtomicBool::new(true),
+            compaction: TableCompaction::default(),
             slots: (0..slots_count).map(|_| Slot::default()).collect(),
             next_sstable_id: AtomicU64::new(1),
             has_dir: AtomicBool::new(false),
@@ -116,6 +119,15 @@ impl TableState {
         versions.push((table.clone(), number));
         self.versions.store(Arc::new(versions));
         number
+    }
+
+    /// All its SSTables, each once, the oldest first.
+    pub(crate) fn sstables(&self) -> Vec<Arc<SsTable>> {
+        let mut all: Vec<Arc<SsTable>> =
+            self.slots.iter().flat_map(|slot| slot.view.load().sstables.clone()).collect();
+        all.sort_by_key(|sstable| sstable.descriptor().id);
+        all.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        all
     }
 
     /// Changes the view of a shard. The caller holds the shard's lock.

@@ -42,6 +42,22 @@ impl EstimatedHistogram {
         self.counts[bucket] += 1;
     }
 
+    /// Adds a value so many times.
+    pub(crate) fn add_many(&mut self, value: u64, count: u64) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        let bucket = self.offsets.partition_point(|offset| *offset < value);
+        self.counts[bucket] = self.counts[bucket].saturating_add(count);
+    }
+
+    pub(crate) fn buckets(&self) -> crate::description::Buckets {
+        crate::description::Buckets { offsets: self.offsets.clone(), counts: self.counts.clone() }
+    }
+
+    /// How many values were added.
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.counts.len() as u32).to_be_bytes());
         for (i, count) in self.counts.iter().enumerate() {

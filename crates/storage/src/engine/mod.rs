@@ -16,10 +16,11 @@ pub use caches::{CacheKind, CacheStats};
 pub(crate) mod flush;
 
 mod compact;
+mod rewrite;
 
 mod schema;
 
-mod truncate;
+pub(crate) mod truncate;
 
 mod snapshots;
 
@@ -43,6 +44,7 @@ use runtime::Runtime;
 use sstable::{BlockCache, Descriptor, SsTable};
 
 use crate::commitlog::{LogShared, ShardLog};
+use crate::compaction::context::Context;
 use crate::table::TableState;
 use crate::{Commit, EngineOptions, OpenError, ReadError, WriteError};
 
@@ -82,8 +84,7 @@ struct Core {
     flushes_count: AtomicU64,
     replayed_entries_count: AtomicU64,
     is_stopping: AtomicBool,
-    /// MiB a second; 0: no bound.
-    compaction_throughput: AtomicU64,
+    compactions: Arc<Context>,
     incremental_backups: AtomicBool,
     locks: Vec<Arc<tokio::sync::Mutex<()>>>,
     lock_hasher: foldhash::fast::FixedState,
@@ -174,6 +175,7 @@ impl Engine {
     /// (of keyspaces without durable writes) is flushed.
     pub async fn drain(&self) -> Result<(), WriteError> {
         self.core.is_stopping.store(true, Ordering::SeqCst);
+        self.core.end_operations().await;
         let core = self.core.clone();
         self.core.let_in();
         self.core.runtime.flushing(move || core.drain()).await
@@ -222,14 +224,27 @@ impl Engine {
     }
 }
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let core = &self.core;
+        core.compactions.is_closed.store(true, Ordering::SeqCst);
+        core.compactions.stop(|_| true);
+        core.compactions.wake.notify_one();
+        for table in core.tables.load().values() {
+            // The step that runs ends; no other one touches the files, which the next engine may have.
+            drop(table.compaction.gate.write());
+        }
+    }
+}
+
 impl Core {
     fn new(runtime: &Runtime, mut options: EngineOptions) -> Core {
         // The segments that are being written stay whatever is flushed: below them there is no bound to keep.
         let active_bytes = u64::from(options.segment_bytes) * runtime.shard_count() as u64;
         options.commitlog_bytes_total = options.commitlog_bytes_total.max(2 * active_bytes);
         let log = LogShared::new(runtime, &options);
-        let logs = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
-        let compaction_throughput = AtomicU64::new(options.compaction_throughput_mib_per_s);
+        let logs: Vec<_> = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
+        let compactions = Arc::new(Context::new(runtime, &options, &logs));
         let incremental_backups = AtomicBool::new(options.incremental_backups);
         let room = Room::new((options.memtable_bytes_total / 8).max(1 << 20));
         Core {
@@ -251,7 +266,7 @@ impl Core {
             flushes_count: AtomicU64::new(0),
             replayed_entries_count: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
-            compaction_throughput,
+            compactions,
             incremental_backups,
             locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
             lock_hasher: foldhash::fast::FixedState::default(),

@@ -13,9 +13,8 @@ use runtime::Disk;
 use sstable::{Descriptor, Partitioner, SsTableId};
 
 use super::damage::{LogEvents, MARK_NAME, Mark, load_mark, remove_mark};
-use super::flush::BEGUN_NAME;
 use super::read::source_error;
-use super::truncate::{Truncated, delete_sstable};
+use super::truncate::Truncated;
 use super::{Core, Engine, FlushTarget};
 use crate::OpenError;
 use crate::commitlog::dictionary::{Dictionary, Translation};
@@ -24,6 +23,7 @@ use crate::commitlog::replay::{
 };
 use crate::commitlog::segment::{Segment, sequence_of_segment, shard_of_segment};
 use crate::commitlog::{LogListener, Position};
+use crate::compaction::transaction::{self, BEGUN_NAME, delete_sstable};
 use crate::shards::shard_of;
 use crate::table::TableState;
 
@@ -85,6 +85,7 @@ pub(super) fn open(
     opening.replay(|_| true)?;
     opening.finish()?;
     core.damage.start(core);
+    core.start_compactions();
     for log in &core.logs {
         log.start_periodic_syncs();
     }
@@ -298,6 +299,7 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
     if !disk.exists(&state.dir).map_err(OpenError::io(&state.dir))? {
         return Ok(covered);
     }
+    transaction::resolve(&**disk, &state.dir)?;
     covered.truncated = Truncated::load(&**disk, &state.dir)?;
     let mut ids: HashMap<SsTableId, (Descriptor, BTreeSet<String>)> = HashMap::new();
     for entry in disk.list(&state.dir).map_err(OpenError::io(&state.dir))? {

@@ -47,7 +47,9 @@ impl Core {
     }
 
     pub(super) fn new_table(&self, table: &Arc<Table>, is_local: bool) -> Arc<TableState> {
-        Arc::new(TableState::new(table.clone(), &self.options.data_dir, self.logs.len(), is_local))
+        let state = TableState::new(table.clone(), &self.options.data_dir, self.logs.len(), is_local);
+        state.auto_compaction.store(self.options.auto_compaction, Ordering::Relaxed);
+        Arc::new(state)
     }
 
     pub(super) fn is_local(&self, keyspace: &Keyspace) -> bool {
@@ -98,6 +100,9 @@ impl Core {
     }
 
     fn remove_dropped(&self, state: &TableState) {
+        self.compactions.stop(|progress| progress.table_id == state.id);
+        // A step of a compaction that runs ends first; the next one finds the table dropped.
+        drop(state.compaction.gate.write());
         for (slot, one) in state.slots.iter().enumerate() {
             // A flush that runs ends first.
             drop(one.flush.lock());

@@ -7,6 +7,8 @@ mod damage;
 mod flush;
 mod log;
 mod log_damage;
+mod merge_laws;
+pub(crate) mod planted;
 mod pressure;
 mod schema;
 mod speed;

@@ -3,10 +3,13 @@
 mod checker;
 mod compaction;
 mod crash;
+mod damage;
 mod flush;
 mod log;
+mod log_damage;
 mod merge_laws;
 pub(crate) mod planted;
+mod pressure;
 mod schema;
 mod speed;
 mod support;

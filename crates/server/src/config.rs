@@ -12,14 +12,19 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+<<<<<<< HEAD
 use runtime::real::FileReads;
+=======
+use ::storage::SyncMode;
+>>>>>>> main
 use serde_json::Value;
-use storage::SyncMode;
 
 mod nearest;
+mod storage;
 mod value;
 
 use nearest::nearest;
+pub use storage::StorageConfig;
 
 /// Keys of Cassandra's, one a line.
 const CASSANDRA_KEYS: &str = include_str!("config/cassandra_keys.txt");
@@ -49,12 +54,17 @@ pub struct Config {
     pub commitlog_segment_bytes: u32,
     /// `commitlog_total_space`
     pub commitlog_total_bytes: u64,
+<<<<<<< HEAD
     /// `memtable_heap_space`
     pub memtable_bytes: usize,
     /// `file_cache_size`: memory for blocks of SSTables.
     pub file_cache_bytes: u64,
     /// `file_reads` (ours): how files are read without making a request's thread wait: `auto`, `io_uring`, `threads`.
     pub file_reads: FileReads,
+=======
+    /// The keys of the storage engine.
+    pub storage: StorageConfig,
+>>>>>>> main
     /// `native_transport_max_frame_size`
     pub max_frame_bytes: usize,
     /// `native_transport_max_concurrent_connections`
@@ -91,7 +101,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// Keys that are ours, or have an effect here.
-const OUR_KEYS: [&str; 18] = [
+const OUR_KEYS: [&str; 17] = [
     "allow_anonymous_clients",
     "authenticator",
     "authorizer",
@@ -105,7 +115,6 @@ const OUR_KEYS: [&str; 18] = [
     "data_dir",
     "data_file_directories",
     "listen_address",
-    "memtable_heap_space",
     "native_transport_port",
     "num_tokens",
     "rpc_address",
@@ -144,7 +153,9 @@ impl Config {
     }
 
     fn from_settings(settings: BTreeMap<String, Value>) -> Result<Config, ConfigError> {
-        let known = |key: &str| OUR_KEYS.contains(&key) || OUR_LIMIT_KEYS.contains(&key);
+        let known = |key: &str| {
+            OUR_KEYS.contains(&key) || OUR_LIMIT_KEYS.contains(&key) || storage::KEYS.contains(&key)
+        };
         let without_effect = settings.keys().filter(|key| !known(key)).cloned().collect();
         let shown = settings.iter().map(|(key, value)| (key.clone(), value::text(value))).collect();
         let reader = value::Reader::new(&settings);
@@ -165,6 +176,8 @@ impl Config {
             }
         }
         let listen_address = reader.address("listen_address")?.unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        let segment_bytes =
+            reader.bytes("commitlog_segment_size", 1 << 20, 1 << 30)?.unwrap_or(32 << 20) as u32;
         let config = Config {
             cluster_name: reader.text("cluster_name")?.unwrap_or_else(|| "Test Cluster".to_owned()),
             num_tokens: reader.number("num_tokens", 1, 1536)?.unwrap_or(16) as usize,
@@ -175,18 +188,20 @@ impl Config {
             listen_address,
             storage_port: reader.number("storage_port", 1, 65_535)?.unwrap_or(7000) as u16,
             commitlog_sync: sync_mode(&reader)?,
-            commitlog_segment_bytes: reader
-                .bytes("commitlog_segment_size", 1 << 20, 1 << 30)?
-                .unwrap_or(32 << 20) as u32,
+            commitlog_segment_bytes: segment_bytes,
             commitlog_total_bytes: reader
                 .bytes("commitlog_total_space", 2 << 20, u64::MAX)?
                 .unwrap_or(1 << 30),
+<<<<<<< HEAD
             memtable_bytes: reader.bytes("memtable_heap_space", 1 << 20, 1 << 40)?.unwrap_or(512 << 20)
                 as usize,
             file_cache_bytes: reader
                 .bytes("file_cache_size", 0, 1 << 40)?
                 .unwrap_or_else(default_file_cache_bytes),
             file_reads: file_reads(&reader)?,
+=======
+            storage: StorageConfig::read(&reader, segment_bytes)?,
+>>>>>>> main
             max_frame_bytes: reader
                 .bytes("native_transport_max_frame_size", 1 << 10, 1 << 30)?
                 .unwrap_or(16 << 20) as usize,
@@ -271,7 +286,7 @@ fn cassandra_keys() -> impl Iterator<Item = &'static str> {
 }
 
 fn check_key(key: &str, place: &str) -> Result<(), ConfigError> {
-    let all = || OUR_KEYS.into_iter().chain(OUR_LIMIT_KEYS).chain(cassandra_keys());
+    let all = || OUR_KEYS.into_iter().chain(OUR_LIMIT_KEYS).chain(storage::KEYS).chain(cassandra_keys());
     if all().any(|known| known == key) {
         return Ok(());
     }

@@ -3,11 +3,17 @@
 mod checker;
 mod compaction;
 mod crash;
+mod damage;
 mod flush;
 mod log;
+<<<<<<< HEAD
 mod read_speed;
+=======
+mod log_damage;
+>>>>>>> main
 mod merge_laws;
 pub(crate) mod planted;
+mod pressure;
 mod schema;
 mod skipping;
 mod speed;

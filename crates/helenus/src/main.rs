@@ -79,7 +79,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<(), String> {
     let config = Config::load(&sources(&arguments)?).map_err(|error| error.to_string())?;
-    let real = RealRuntime::start(default_shard_count())
+    let real = RealRuntime::start_with(default_shard_count(), config.file_reads)
         .map_err(|error| format!("cannot start threads: {error}"))?;
     real.block_on(move |runtime| async move {
         let node = Node::start(&runtime, &config, process_id()).map_err(|error| error.to_string())?;

@@ -12,7 +12,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+<<<<<<< HEAD
+use runtime::real::FileReads;
+=======
 use ::storage::SyncMode;
+>>>>>>> main
 use serde_json::Value;
 
 mod nearest;
@@ -50,8 +54,17 @@ pub struct Config {
     pub commitlog_segment_bytes: u32,
     /// `commitlog_total_space`
     pub commitlog_total_bytes: u64,
+<<<<<<< HEAD
+    /// `memtable_heap_space`
+    pub memtable_bytes: usize,
+    /// `file_cache_size`: memory for blocks of SSTables.
+    pub file_cache_bytes: u64,
+    /// `file_reads` (ours): how files are read without making a request's thread wait: `auto`, `io_uring`, `threads`.
+    pub file_reads: FileReads,
+=======
     /// The keys of the storage engine.
     pub storage: StorageConfig,
+>>>>>>> main
     /// `native_transport_max_frame_size`
     pub max_frame_bytes: usize,
     /// `native_transport_max_concurrent_connections`
@@ -108,8 +121,12 @@ const OUR_KEYS: [&str; 17] = [
     "storage_port",
 ];
 /// More of them.
-const OUR_LIMIT_KEYS: [&str; 2] =
-    ["native_transport_max_concurrent_connections", "native_transport_max_frame_size"];
+const OUR_LIMIT_KEYS: [&str; 4] = [
+    "file_cache_size",
+    "file_reads",
+    "native_transport_max_concurrent_connections",
+    "native_transport_max_frame_size",
+];
 
 /// Prefix of environment variables.
 const ENVIRONMENT_PREFIX: &str = "HELENUS_";
@@ -175,7 +192,16 @@ impl Config {
             commitlog_total_bytes: reader
                 .bytes("commitlog_total_space", 2 << 20, u64::MAX)?
                 .unwrap_or(1 << 30),
+<<<<<<< HEAD
+            memtable_bytes: reader.bytes("memtable_heap_space", 1 << 20, 1 << 40)?.unwrap_or(512 << 20)
+                as usize,
+            file_cache_bytes: reader
+                .bytes("file_cache_size", 0, 1 << 40)?
+                .unwrap_or_else(default_file_cache_bytes),
+            file_reads: file_reads(&reader)?,
+=======
             storage: StorageConfig::read(&reader, segment_bytes)?,
+>>>>>>> main
             max_frame_bytes: reader
                 .bytes("native_transport_max_frame_size", 1 << 10, 1 << 30)?
                 .unwrap_or(16 << 20) as usize,
@@ -219,6 +245,22 @@ fn sync_mode(reader: &value::Reader<'_>) -> Result<SyncMode, ConfigError> {
         Some("periodic") => Ok(SyncMode::Periodic { period: period.unwrap_or(Duration::from_secs(10)) }),
         Some(other) => Err(ConfigError(format!(
             "commitlog_sync: {other} is no mode; there are group (default), batch and periodic"
+        ))),
+    }
+}
+
+/// As in Cassandra: 512 MiB, on a small machine a sixteenth of its memory.
+fn default_file_cache_bytes() -> u64 {
+    (runtime::real::memory_bytes().unwrap_or(u64::MAX) / 16).min(512 << 20)
+}
+
+fn file_reads(reader: &value::Reader<'_>) -> Result<FileReads, ConfigError> {
+    match reader.text("file_reads")?.as_deref() {
+        None | Some("auto") => Ok(FileReads::Best),
+        Some("io_uring") => Ok(FileReads::Uring),
+        Some("threads") => Ok(FileReads::Threads),
+        Some(other) => Err(ConfigError(format!(
+            "file_reads: {other} is no way to read; there are auto (default), io_uring and threads"
         ))),
     }
 }

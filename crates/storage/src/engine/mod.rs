@@ -8,6 +8,7 @@ mod room;
 use room::Room;
 
 mod read;
+mod row_read;
 mod scan;
 
 mod caches;

@@ -12,11 +12,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-<<<<<<< HEAD
 use runtime::real::FileReads;
-=======
 use ::storage::SyncMode;
->>>>>>> main
 use serde_json::Value;
 
 mod nearest;
@@ -54,17 +51,12 @@ pub struct Config {
     pub commitlog_segment_bytes: u32,
     /// `commitlog_total_space`
     pub commitlog_total_bytes: u64,
-<<<<<<< HEAD
-    /// `memtable_heap_space`
-    pub memtable_bytes: usize,
     /// `file_cache_size`: memory for blocks of SSTables.
     pub file_cache_bytes: u64,
     /// `file_reads` (ours): how files are read without making a request's thread wait: `auto`, `io_uring`, `threads`.
     pub file_reads: FileReads,
-=======
     /// The keys of the storage engine.
     pub storage: StorageConfig,
->>>>>>> main
     /// `native_transport_max_frame_size`
     pub max_frame_bytes: usize,
     /// `native_transport_max_concurrent_connections`
@@ -192,16 +184,11 @@ impl Config {
             commitlog_total_bytes: reader
                 .bytes("commitlog_total_space", 2 << 20, u64::MAX)?
                 .unwrap_or(1 << 30),
-<<<<<<< HEAD
-            memtable_bytes: reader.bytes("memtable_heap_space", 1 << 20, 1 << 40)?.unwrap_or(512 << 20)
-                as usize,
             file_cache_bytes: reader
                 .bytes("file_cache_size", 0, 1 << 40)?
                 .unwrap_or_else(default_file_cache_bytes),
             file_reads: file_reads(&reader)?,
-=======
             storage: StorageConfig::read(&reader, segment_bytes)?,
->>>>>>> main
             max_frame_bytes: reader
                 .bytes("native_transport_max_frame_size", 1 << 10, 1 << 30)?
                 .unwrap_or(16 << 20) as usize,

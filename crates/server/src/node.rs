@@ -86,10 +86,7 @@ impl Node {
             max_mutation_bytes: config.storage.max_mutation_bytes,
             max_value_bytes: config.storage.max_value_bytes,
             commitlog_bytes_total: config.commitlog_total_bytes,
-<<<<<<< HEAD
-            memtable_bytes_total: config.memtable_bytes,
             file_cache_bytes: config.file_cache_bytes,
-=======
             commitlog_archive_dir: config.storage.commitlog_archive_dir.clone(),
             accept_commitlog_damage: config.storage.accept_commitlog_damage,
             memtable_bytes_total: config.storage.memtable_bytes,
@@ -99,7 +96,6 @@ impl Node {
             disk_failure_policy: config.storage.disk_failure_policy,
             commit_failure_policy: config.storage.commit_failure_policy,
             on_failure: Some(failure.listener()),
->>>>>>> main
             ..EngineOptions::new(config.data_dir.clone(), identity.host_id)
         };
         let started = runtime.clock().monotonic();

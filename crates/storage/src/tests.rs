@@ -6,11 +6,8 @@ mod crash;
 mod damage;
 mod flush;
 mod log;
-<<<<<<< HEAD
 mod read_speed;
-=======
 mod log_damage;
->>>>>>> main
 mod merge_laws;
 pub(crate) mod planted;
 mod pressure;

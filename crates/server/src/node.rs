@@ -8,11 +8,12 @@ use std::time::Duration;
 use query::executor::{self, Executor};
 use query::system::virtual_table::NodeState;
 use runtime::{DiskLock, Runtime};
-use storage::EngineOptions;
+use storage::{EngineOptions, FailureAction};
 
 use crate::config::Config;
+use crate::failure::FailureSignal;
 use crate::identity;
-use crate::native::{EventHub, NativeLimits, NativeServer};
+use crate::native::{EventHub, NativeLimits, NativeServer, Stopper};
 use crate::requests::Requests;
 
 /// Held while a node uses a data directory; contains its process id.
@@ -53,6 +54,7 @@ impl std::error::Error for StartError {}
 pub struct Node {
     executor: Arc<Executor>,
     native: NativeServer,
+    failure: Arc<FailureSignal>,
     /// Given up when the process ends.
     _lock: Box<dyn DiskLock>,
 }
@@ -76,18 +78,32 @@ impl Node {
             tracing::warn!(%key, "this setting of Cassandra's has no effect in Helenus yet");
         }
         let identity = identity::load_or_create(runtime, config).map_err(StartError::Failed)?;
+        let failure = FailureSignal::new();
         let options = EngineOptions {
             commitlog_dir: config.commitlog_dir(),
             commit_log_sync: config.commitlog_sync,
             segment_bytes: config.commitlog_segment_bytes,
-            max_mutation_bytes: config.commitlog_segment_bytes as usize / 2,
+            max_mutation_bytes: config.storage.max_mutation_bytes,
+            max_value_bytes: config.storage.max_value_bytes,
             commitlog_bytes_total: config.commitlog_total_bytes,
-            memtable_bytes_total: config.memtable_bytes,
+            file_cache_bytes: config.file_cache_bytes,
+            commitlog_archive_dir: config.storage.commitlog_archive_dir.clone(),
+            accept_commitlog_damage: config.storage.accept_commitlog_damage,
+            memtable_bytes_total: config.storage.memtable_bytes,
+            memtable_cleanup_threshold: config.storage.memtable_cleanup_threshold,
+            flush_writers: config.storage.memtable_flush_writers,
+            write_timeout: config.storage.write_timeout,
+            disk_failure_policy: config.storage.disk_failure_policy,
+            commit_failure_policy: config.storage.commit_failure_policy,
+            on_failure: Some(failure.listener()),
             ..EngineOptions::new(config.data_dir.clone(), identity.host_id)
         };
         let started = runtime.clock().monotonic();
         let executor =
             executor::open(runtime, identity, options).map_err(|error| failed("storage", &error))?;
+        if let Some((_, why)) = failure.now() {
+            return Err(StartError::Failed(why));
+        }
         executor.set_node_state(NodeState {
             settings: config.settings.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
             ..NodeState::default()
@@ -105,7 +121,8 @@ impl Node {
         };
         let native = NativeServer::start(runtime, address, requests, hub, limits)
             .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
-        Ok(Node { executor, native, _lock: lock })
+        stop_serving_on_failure(runtime, &failure, native.stopper());
+        Ok(Node { executor, native, failure, _lock: lock })
     }
 
     /// The address that clients use.
@@ -118,9 +135,25 @@ impl Node {
         &self.executor
     }
 
+    /// What waits until a failed disk ends the node, as its policies say; gives the reason.
+    pub fn failed(&self) -> impl Future<Output = String> + 'static {
+        let failure = self.failure.clone();
+        async move { failure.at_least(FailureAction::Die).await }
+    }
+
     /// Drains: refuses new work, finishes what runs, syncs the commit log.
     pub async fn drain(self) -> Result<(), String> {
         self.native.shut_down(DRAIN_GRACE).await;
         self.executor.coordinator().engine().drain().await.map_err(|error| error.to_string())
     }
+}
+
+/// `disk_failure_policy: stop` and its kin: clients are let go, the process stays to be looked at.
+fn stop_serving_on_failure(runtime: &Runtime, failure: &Arc<FailureSignal>, stopper: Stopper) {
+    let failure = failure.clone();
+    runtime.spawn_local(async move {
+        let why = failure.at_least(FailureAction::StopServing).await;
+        tracing::error!("clients are let go and not served any more: {why}");
+        stopper.stop();
+    });
 }

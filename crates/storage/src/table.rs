@@ -49,6 +49,8 @@ pub(crate) struct Slot {
     pub view: ArcSwap<View>,
     /// Held while memtables become SSTables, and while these are taken away.
     pub flush: Mutex<()>,
+    /// A flush for want of memory or log is at it.
+    pub is_chosen: AtomicBool,
 }
 
 /// What a read must look at.

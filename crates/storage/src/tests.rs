@@ -3,11 +3,16 @@
 mod checker;
 mod compaction;
 mod crash;
+mod damage;
 mod flush;
 mod log;
+mod read_speed;
+mod log_damage;
 mod merge_laws;
 pub(crate) mod planted;
+mod pressure;
 mod schema;
+mod skipping;
 mod speed;
 mod support;
 mod tables;

@@ -45,13 +45,10 @@ pub fn encode_prefix(values: &[Value], types: &[(CqlType, bool)], out: &mut Vec<
     }
 }
 
-/// Appends one component of a clustering prefix with its separator.
+/// Appends one value of a clustering with its separator.
 #[inline]
 pub fn encode_clustering_value(value: Option<&[u8]>, ty: &CqlType, reversed: bool, out: &mut Vec<u8>) {
-    let Some(value) = value else {
-        out.push(NEXT_NULL);
-        return;
-    };
+    let Some(value) = value else { return out.push(NEXT_NULL) };
     let start = out.len();
     out.push(NEXT);
     if !encode_value(ty, value, out) {

@@ -33,6 +33,7 @@ mod statistics;
 mod stream;
 mod trie;
 
+pub mod copy;
 pub mod reader;
 pub mod scrub;
 pub mod verify;
@@ -40,6 +41,7 @@ pub mod walk;
 pub mod writer;
 
 pub use cache::{BlockCache, BlockCacheStats};
+pub use copy::{Copied, CopyError, CopyMap};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use description::Description;
 pub use elements::Elements;

@@ -46,6 +46,7 @@ pub fn encode_prefix(values: &[Value], types: &[(CqlType, bool)], out: &mut Vec<
 }
 
 /// Appends one value of a clustering with its separator.
+#[inline]
 pub fn encode_clustering_value(value: Option<&[u8]>, ty: &CqlType, reversed: bool, out: &mut Vec<u8>) {
     let Some(value) = value else { return out.push(NEXT_NULL) };
     let start = out.len();

@@ -27,11 +27,14 @@ mod statistics;
 mod stream;
 mod trie;
 
+pub mod change;
+
 pub mod reader;
 pub mod scrub;
 pub mod verify;
 pub mod writer;
 
+pub use change::{StatisticsChange, change_statistics};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use error::{ReadError, WriteError};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};

@@ -3,9 +3,15 @@
 //! A snapshot is a hard link of every component of every SSTable of a table, below `snapshots/<tag>/` in the
 //! table's directory, with `manifest.json` and `schema.cql` beside them, as Cassandra lays them out.
 //!
-//! Read in order: [`SnapshotOptions`], [`SnapshotInfo`], [`ImportOptions`] (what callers use).
+//! Read in order: [`SnapshotOptions`], [`SnapshotInfo`], [`ImportOptions`] (what callers use), then
+//! [`files`] (sets of files linked, found, removed), [`import`] (sets taken in), [`manifest`].
 //!
-//! Never here: which SSTables a table has, and what a schema looks like as CQL ([`crate::engine`], the caller).
+//! Never here: which SSTables a table has, and what a schema looks like as CQL (the engine, the caller).
+
+pub(crate) mod files;
+pub(crate) mod import;
+pub(crate) mod manifest;
+mod time;
 
 use std::time::Duration;
 

@@ -335,7 +335,7 @@ mod tests {
     fn names_are_cassandras() {
         let descriptor = Descriptor::new("/d", 12);
         assert_eq!(descriptor.path(Component::Data), Path::new("/d/da-12-bti-Data.db"));
-        let parse = |name| Descriptor::parse(Path::new("/d"), name);
+        let parse = |name: &str| Descriptor::parse(Path::new("/d"), name);
         assert_eq!(parse("da-12-bti-Data.db").unwrap(), Some((descriptor, "Data.db".to_owned())));
         assert_eq!(parse("manifest.json").unwrap(), None);
         assert_eq!(parse("da-12-bti-Statistics.db.tmp").unwrap(), None);

@@ -1,7 +1,8 @@
 //! Compaction: SSTables of one table become others that hold the same data, in fewer files and without what
 //! nobody can see any more.
 //!
-//! Read in order: [`operation`] (what others ask for and see).
+//! Read in order: [`operation`] (what others ask for and see), [`strategy`] (which SSTables next, a decision without
+//! I/O).
 //!
 //! Never here: schema changes.
 
@@ -10,3 +11,5 @@ pub use operation::{
     CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
     VerifyFinding, VerifyOptions,
 };
+
+pub mod strategy;

@@ -27,7 +27,7 @@ pub use compaction::{
 mod shards;
 
 pub mod snapshot;
-pub use snapshot::{ImportOptions, SnapshotInfo, SnapshotOptions};
+pub use snapshot::{FailedImport, ImportOptions, SnapshotInfo, SnapshotOptions};
 
 mod table;
 

@@ -2,13 +2,14 @@
 //!
 //! A view is replaced as a whole, under the shard's lock; a read takes the one that is current and needs no lock.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use model::{PartitionKey, Table, TableId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sstable::SsTable;
 
 use crate::memtable::Memtable;
@@ -36,6 +37,8 @@ pub(crate) struct TableState {
     pub next_sstable_id: AtomicU64,
     /// `dir` and those above it are safe.
     pub has_dir: AtomicBool,
+    /// Ids of SSTables whose files lie in `dir` though no view holds them: being written, or waiting for removal.
+    pub claimed_ids: Mutex<HashSet<u64>>,
     /// Versions of the table that mutations came with, and their numbers in the log.
     versions: ArcSwap<Vec<(Arc<Table>, u64)>>,
     versions_change: Mutex<()>,
@@ -81,6 +84,7 @@ impl TableState {
             slots: (0..slots_count).map(|_| Slot::default()).collect(),
             next_sstable_id: AtomicU64::new(1),
             has_dir: AtomicBool::new(false),
+            claimed_ids: Mutex::default(),
         }
     }
 
@@ -114,6 +118,22 @@ impl TableState {
         versions.push((table.clone(), number));
         self.versions.store(Arc::new(versions));
         number
+    }
+
+    /// Held, no memtable becomes an SSTable and no SSTable is taken away.
+    pub(crate) fn lock_flushes(&self) -> Vec<MutexGuard<'_, ()>> {
+        self.slots.iter().map(|slot| slot.flush.lock()).collect()
+    }
+
+    /// The SSTables of all shards, each once, oldest first.
+    pub(crate) fn sstables(&self) -> Vec<Arc<SsTable>> {
+        let mut all: Vec<Arc<SsTable>> = Vec::new();
+        for slot in &self.slots {
+            all.extend(slot.view.load().sstables.iter().cloned());
+        }
+        all.sort_by_key(|sstable| sstable.descriptor().id);
+        all.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        all
     }
 
     /// Changes the view of a shard. The caller holds the shard's lock.

@@ -4,6 +4,7 @@ mod crash;
 mod flush;
 mod log;
 mod schema;
+mod snapshots;
 mod speed;
 mod support;
 mod tables;

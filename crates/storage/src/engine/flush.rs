@@ -114,6 +114,11 @@ impl Core {
     /// Flushes all memtables of one table on one shard. Blocks.
     pub(super) fn flush_slot(&self, table: &Arc<TableState>, slot: usize) -> Result<(), OpenError> {
         let _one_at_a_time = table.slots[slot].flush.lock();
+        self.flush_locked(table, slot)
+    }
+
+    /// As [`Core::flush_slot`], for who holds the slot's `flush` lock.
+    pub(super) fn flush_locked(&self, table: &Arc<TableState>, slot: usize) -> Result<(), OpenError> {
         {
             let _shard = self.logs[slot].lock();
             if !table.slots[slot].view.load().active.is_empty() {
@@ -173,7 +178,7 @@ impl Core {
     }
 
     /// Writes a memtable; on return the SSTable is safe. `None`: there was nothing in it.
-    fn write_sstable(
+    pub(super) fn write_sstable(
         &self,
         state: &Arc<TableState>,
         memtable: &Arc<Memtable>,
@@ -183,6 +188,7 @@ impl Core {
         let begun = Begun::note(self, &descriptor)?;
         match self.write_and_open(&descriptor, &state.table.load_full(), memtable) {
             Ok(Some(sstable)) => {
+                self.back_up(state, &descriptor);
                 begun.done(self)?;
                 Ok(Some(sstable))
             }
@@ -266,7 +272,7 @@ fn append_all(
 }
 
 /// A file that says: the SSTable beside it may be incomplete, and what it holds is still in the log.
-struct Begun {
+pub(super) struct Begun {
     dir: PathBuf,
     path: PathBuf,
 }
@@ -275,9 +281,14 @@ struct Begun {
 pub(super) const BEGUN_NAME: &str = "begun.tmp";
 
 impl Begun {
-    fn note(core: &Core, descriptor: &Descriptor) -> Result<Begun, OpenError> {
+    /// Where the note of an SSTable is.
+    pub(super) fn path_of(descriptor: &Descriptor) -> PathBuf {
+        descriptor.directory.join(descriptor.file_name(BEGUN_NAME))
+    }
+
+    pub(super) fn note(core: &Core, descriptor: &Descriptor) -> Result<Begun, OpenError> {
         let dir = descriptor.directory.clone();
-        let path = dir.join(descriptor.file_name(BEGUN_NAME));
+        let path = Begun::path_of(descriptor);
         let disk = core.runtime.disk();
         disk.open(&path, OpenMode::Create).map_err(OpenError::io(&path))?;
         disk.sync_dir(&dir).map_err(OpenError::io(&dir))?;
@@ -285,13 +296,13 @@ impl Begun {
     }
 
     /// The SSTable is whole and safe: on return for good, so that the log may go.
-    fn done(self, core: &Core) -> Result<(), OpenError> {
+    pub(super) fn done(self, core: &Core) -> Result<(), OpenError> {
         core.runtime.disk().remove_file(&self.path).map_err(OpenError::io(&self.path))?;
         core.runtime.disk().sync_dir(&self.dir).map_err(OpenError::io(&self.dir))
     }
 
     /// The SSTable was given up: first its files go for good.
-    fn removed(self, core: &Core) -> Result<(), OpenError> {
+    pub(super) fn removed(self, core: &Core) -> Result<(), OpenError> {
         core.runtime.disk().sync_dir(&self.dir).map_err(OpenError::io(&self.dir))?;
         self.done(core)
     }

@@ -17,6 +17,8 @@ mod truncate;
 
 mod snapshots;
 
+mod import;
+
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
@@ -64,6 +66,13 @@ struct Core {
     /// MiB a second; 0: no bound.
     compaction_throughput: AtomicU64,
     incremental_backups: AtomicBool,
+    expiry_is_watched: AtomicBool,
+    /// The newest schema that the engine was told.
+    schema: ArcSwap<Schema>,
+    /// Dropped tables whose files are still there, and the schema that they were part of.
+    dropped: Mutex<Vec<(Arc<TableState>, Arc<Schema>)>>,
+    /// Held while they are dealt with.
+    dropping: Mutex<()>,
     locks: Vec<Arc<tokio::sync::Mutex<()>>>,
     lock_hasher: foldhash::fast::FixedState,
 }
@@ -203,6 +212,13 @@ impl Core {
             is_stopping: AtomicBool::new(false),
             compaction_throughput,
             incremental_backups,
+            expiry_is_watched: AtomicBool::new(false),
+            schema: ArcSwap::from_pointee(Schema {
+                version: uuid::Uuid::nil(),
+                keyspaces: Default::default(),
+            }),
+            dropped: Mutex::default(),
+            dropping: Mutex::default(),
             locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
             lock_hasher: foldhash::fast::FixedState::default(),
         }
@@ -221,6 +237,7 @@ impl Core {
     }
 
     fn drain(&self) -> Result<(), WriteError> {
+        self.remove_dropped();
         for table in self.tables.load().values() {
             for slot in &table.slots {
                 drop(slot.flush.lock());

@@ -106,6 +106,7 @@ impl Core {
         let Some(table) = self.table(id) else { return Ok(()) };
         let _no_flushes: Vec<_> = table.slots.iter().map(|slot| slot.flush.lock()).collect();
         self.make_dir(&table)?;
+        self.snapshot_before_truncate(&table)?;
         let disk = self.runtime.disk();
         let mut truncated = Truncated::load(&**disk, &table.dir)?;
         self.add_older_logs(&mut truncated)?;

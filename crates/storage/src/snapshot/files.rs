@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use runtime::{Disk, DiskEntry, OpenMode};
 use sstable::Descriptor;
 
-use super::manifest::{self, Manifest};
 use super::SnapshotInfo;
+use super::manifest::{self, Manifest};
 use crate::OpenError;
 
 /// Where snapshots are, below a table's directory.

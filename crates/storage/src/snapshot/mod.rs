@@ -13,6 +13,7 @@ pub(crate) mod import;
 pub(crate) mod manifest;
 mod time;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How to take a snapshot.
@@ -62,6 +63,15 @@ pub struct ImportOptions {
     pub extended_verify: bool,
     /// `-p`: copy the files; else they are moved.
     pub copy_data: bool,
+}
+
+/// A directory that was not imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedImport {
+    /// The directory.
+    pub dir: PathBuf,
+    /// Why.
+    pub why: String,
 }
 
 impl Default for ImportOptions {

@@ -110,6 +110,10 @@ pub fn write_failed(error: WriteError, mutations: &[Mutation]) -> QueryError {
         WriteError::Overloaded(_) | WriteError::NewerSchema(_) | WriteError::Stopping => {
             QueryError::Overloaded(format!("{error}; nothing was written, try again"))
         }
+        WriteError::ValueTooLarge { .. } => QueryError::Invalid(format!("{error}; nothing was written")),
+        WriteError::DiskFull(_) => {
+            QueryError::Overloaded(format!("{error}; nothing was written, reads are served"))
+        }
         WriteError::DiskFailed(_) => QueryError::Server(format!("{error}; nothing was written")),
         WriteError::Unsynced(_) => QueryError::WriteFailure {
             consistency: 1,

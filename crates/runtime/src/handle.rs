@@ -177,6 +177,16 @@ impl Runtime {
         job
     }
 
+    /// As [`Runtime::background`], for flushes: writes may come to wait for them, so compactions do not hold them up.
+    pub fn flushing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Job<T> {
+        let (work, job) = job(work);
+        match &self.kind {
+            Kind::Real(shared) => shared.flushing.submit(work),
+            Kind::Sim(node) => node.submit(work),
+        }
+        job
+    }
+
     /// Listens on `addr`; port 0 lets the system choose.
     pub fn listen(&self, addr: SocketAddr) -> io::Result<Listener> {
         match &self.kind {

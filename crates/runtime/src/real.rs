@@ -33,6 +33,10 @@ pub(crate) use shard::{current_shard, spawn_local};
 const BLOCKING_THREADS_MAX: usize = 32;
 /// How much the background pool yields to everything else, as `nice` counts.
 const BACKGROUND_NICENESS: i32 = 10;
+/// How many flushes at most run at once; how many do is their owner's choice.
+const FLUSHING_THREADS_MAX: usize = 16;
+/// Flushes yield to requests, but less than compactions.
+const FLUSHING_NICENESS: i32 = 5;
 
 /// What a real [`Runtime`] handle points at.
 pub(crate) struct Shared {
@@ -41,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) blocking: Pool,
     pub(crate) background: Pool,
+    pub(crate) flushing: Pool,
     shards: Vec<shard::Mailbox>,
 }
 
@@ -77,6 +82,7 @@ impl RealRuntime {
             disk: Arc::new(RealDisk),
             blocking: Pool::new("blocking", BLOCKING_THREADS_MAX, None),
             background: Pool::new("background", shards, Some(BACKGROUND_NICENESS)),
+            flushing: Pool::new("flush", FLUSHING_THREADS_MAX, Some(FLUSHING_NICENESS)),
             shards: mailboxes,
         });
         Ok(RealRuntime { shared, threads })
@@ -124,6 +130,7 @@ impl Drop for RealRuntime {
         }
         self.shared.blocking.stop();
         self.shared.background.stop();
+        self.shared.flushing.stop();
     }
 }
 

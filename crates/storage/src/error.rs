@@ -17,6 +17,13 @@ pub enum WriteError {
         /// Most bytes of an entry.
         bytes_max: usize,
     },
+    /// A value is longer than cells may be.
+    ValueTooLarge {
+        /// Its length.
+        bytes: usize,
+        /// Most bytes of a value.
+        bytes_max: usize,
+    },
     /// A partition key of no byte or of more than 65,535.
     KeyLength {
         /// Its length.
@@ -33,6 +40,8 @@ pub enum WriteError {
     NewerSchema(TableId),
     /// Too much waits for flushes. Try again later.
     Overloaded(String),
+    /// The disk has no room for more. Reads go on, and so do writes once there is room again.
+    DiskFull(String),
     /// The engine is being stopped.
     Stopping,
     /// The commit log failed before; nothing is written any more until the node is restarted.
@@ -47,6 +56,9 @@ impl fmt::Display for WriteError {
             WriteError::TooLarge { bytes, bytes_max } => {
                 write!(f, "mutation of {bytes} bytes is too large for the maximum size of {bytes_max}")
             }
+            WriteError::ValueTooLarge { bytes, bytes_max } => {
+                write!(f, "value of {bytes} bytes is too large for the maximum size of {bytes_max}")
+            }
             WriteError::KeyLength { bytes } => {
                 write!(f, "partition key has {bytes} bytes, 1 to {} are allowed", model::key::MAX_KEY_BYTES)
             }
@@ -56,6 +68,7 @@ impl fmt::Display for WriteError {
             WriteError::UnknownTable(id) => write!(f, "there is no table {id}"),
             WriteError::NewerSchema(id) => write!(f, "table {id} has columns that storage does not know yet"),
             WriteError::Overloaded(what) => write!(f, "too much waits to be flushed: {what}"),
+            WriteError::DiskFull(what) => write!(f, "the disk is full: {what}"),
             WriteError::Stopping => f.write_str("storage is being stopped"),
             WriteError::DiskFailed(what) => {
                 write!(f, "the commit log failed, writes are refused until a restart: {what}")
@@ -74,6 +87,13 @@ impl std::error::Error for WriteError {}
 pub enum ReadError {
     /// No such table (any more): bind the statement again.
     UnknownTable(TableId),
+    /// An SSTable that may hold what was asked for is damaged and set aside.
+    SetAside {
+        /// The SSTable.
+        descriptor: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A source failed: a damaged file, a disk error.
     Source(SourceError),
 }
@@ -82,6 +102,11 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReadError::UnknownTable(id) => write!(f, "there is no table {id}"),
+            ReadError::SetAside { descriptor, why } => write!(
+                f,
+                "rows may be missing: SSTable {descriptor} is damaged and set aside ({why}); scrub or restore it, or \
+                 accept the loss with disk_failure_policy: best_effort"
+            ),
             ReadError::Source(source) => source.fmt(f),
         }
     }

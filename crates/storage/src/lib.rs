@@ -16,7 +16,7 @@ pub mod error;
 pub use error::{OpenError, ReadError, WriteError};
 
 mod engine;
-pub use engine::{Engine, EngineStats, FlushTarget, PartitionLock, TableStats};
+pub use engine::{Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableStats};
 
 pub mod compaction;
 pub use compaction::{

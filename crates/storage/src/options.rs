@@ -27,6 +27,57 @@ pub enum SyncMode {
     },
 }
 
+/// `disk_failure_policy`: what a failed disk or a damaged SSTable does to the node. A full disk is no failure: writes
+/// are refused until there is room again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DiskFailurePolicy {
+    /// The process ends, also for one damaged SSTable.
+    Die,
+    /// The node stops serving clients, also for one damaged SSTable; it does not start with one.
+    StopParanoid,
+    /// The node stops serving clients if the disk fails. A damaged SSTable is set aside: what lies in it is answered
+    /// with an error, all else is served.
+    #[default]
+    Stop,
+    /// What cannot be read is left out of answers.
+    BestEffort,
+    /// The request fails, and nothing else happens.
+    Ignore,
+}
+
+/// `commit_failure_policy`: what a failed write or sync of the commit log does to the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CommitFailurePolicy {
+    /// The process ends.
+    Die,
+    /// The node stops serving clients.
+    #[default]
+    Stop,
+    /// Writes are refused from then on, reads are served.
+    StopCommit,
+    /// The writes that waited fail; later ones go to a new segment.
+    Ignore,
+}
+
+/// What the node must do because a disk failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureAction {
+    /// Serve no clients any more; the process stays, to be looked at.
+    StopServing,
+    /// End the process.
+    Die,
+}
+
+/// Is told once for each [`FailureAction`], from any thread, with the reason. Must not block.
+#[derive(Clone)]
+pub struct FailureListener(pub Arc<dyn Fn(FailureAction, &str) + Send + Sync>);
+
+impl fmt::Debug for FailureListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FailureListener")
+    }
+}
+
 /// The options of an [`crate::Engine`].
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -40,12 +91,30 @@ pub struct EngineOptions {
     pub segment_bytes: u32,
     /// Largest entry of the commit log: all mutations of one call that lie in one shard.
     pub max_mutation_bytes: usize,
+    /// Longest value of a cell.
+    pub max_value_bytes: usize,
     /// Log that may wait for flushes, all shards together: beyond it the tables that hold the oldest segments are
-    /// flushed; beyond twice that, writes are refused.
+    /// flushed; beyond one and a half of it, writes wait.
     pub commitlog_bytes_total: u64,
-    /// Heap that memtables may take, all shards together: beyond it the largest is flushed; beyond twice that,
-    /// writes are refused.
+    /// Where closed segments are kept, for a later restore to a point in time; `None`: they are not.
+    pub commitlog_archive_dir: Option<PathBuf>,
+    /// Start although the log is damaged: what can be read of it is replayed, the damaged file is kept aside.
+    pub accept_commitlog_damage: bool,
+    /// Heap that memtables may take, all shards together, those that are being flushed included: beyond it writes
+    /// wait.
     pub memtable_bytes_total: usize,
+    /// Part of `memtable_bytes_total` beyond which the largest memtable is flushed, so that nobody has to wait.
+    pub memtable_cleanup_threshold: f64,
+    /// Memtables that are flushed at once.
+    pub flush_writers: usize,
+    /// How long a write waits for room before it is refused.
+    pub write_timeout: Duration,
+    /// What a failed disk or damaged SSTable does.
+    pub disk_failure_policy: DiskFailurePolicy,
+    /// What a failed commit log does.
+    pub commit_failure_policy: CommitFailurePolicy,
+    /// Who stops the node if a policy says so.
+    pub on_failure: Option<FailureListener>,
     /// MiB a second that compactions may read, all together; 0: no bound.
     pub compaction_throughput_mib_per_s: u64,
     /// Compactions that may run at once.
@@ -84,8 +153,17 @@ impl EngineOptions {
             commit_log_sync: SyncMode::Group { window: Duration::ZERO },
             segment_bytes,
             max_mutation_bytes: segment_bytes as usize / 2,
+            max_value_bytes: 256 << 20,
             commitlog_bytes_total: 1 << 30,
+            commitlog_archive_dir: None,
+            accept_commitlog_damage: false,
             memtable_bytes_total: 256 << 20,
+            memtable_cleanup_threshold: 1.0 / 3.0,
+            flush_writers: 2,
+            write_timeout: Duration::from_secs(2),
+            disk_failure_policy: DiskFailurePolicy::default(),
+            commit_failure_policy: CommitFailurePolicy::default(),
+            on_failure: None,
             compaction_throughput_mib_per_s: 64,
             concurrent_compactors: 2,
             auto_compaction: true,

@@ -22,6 +22,10 @@ mod import;
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
+mod damage;
+pub use damage::{Health, SetAside};
+use damage::Damage;
+
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -49,6 +53,7 @@ pub struct Engine {
 struct Core {
     runtime: Runtime,
     options: EngineOptions,
+    damage: Arc<Damage>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
     logs: Vec<Arc<ShardLog>>,
@@ -176,6 +181,16 @@ impl Engine {
         locks
     }
 
+    /// Whether reads and writes are taken, and why not.
+    pub fn health(&self) -> Health {
+        self.core.health()
+    }
+
+    /// Damaged SSTables, of which not all can be served.
+    pub fn set_aside(&self) -> Vec<SetAside> {
+        self.core.damage.set_aside()
+    }
+
     /// The engine's numbers.
     pub fn stats(&self) -> EngineStats {
         self.core.stats()
@@ -198,6 +213,7 @@ impl Core {
         let incremental_backups = AtomicBool::new(options.incremental_backups);
         Core {
             runtime: runtime.clone(),
+            damage: Damage::new(&options),
             options,
             log,
             logs,

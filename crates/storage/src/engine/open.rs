@@ -12,6 +12,7 @@ use model::{PartitionKey, Schema, Table, TableId};
 use runtime::Disk;
 use sstable::{Descriptor, Partitioner, SsTable, SsTableId};
 
+use super::damage::{MARK_NAME, Mark, load_mark, remove_mark};
 use super::flush::BEGUN_NAME;
 use super::read::source_error;
 use super::truncate::{Truncated, delete_sstable};
@@ -77,6 +78,7 @@ pub(super) fn open(
     opening.add_tables(added)?;
     opening.replay(|_| true)?;
     opening.finish();
+    core.damage.start(core);
     for log in &core.logs {
         log.start_periodic_syncs();
     }
@@ -246,7 +248,7 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
     }
     let mut found: Vec<_> = ids.into_values().collect();
     found.sort_by_key(|(descriptor, _)| descriptor.id);
-    for (descriptor, components) in found {
+    for (descriptor, mut components) in found {
         let below = covered.truncated.sstables_below;
         // Only numbers are given here: what has a UUID was there before the truncation.
         let is_truncated = descriptor.id.number().map_or(below > 0, |number| number < below);
@@ -254,8 +256,15 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
             state.next_sstable_id.fetch_max(number.saturating_add(1), Ordering::Relaxed);
         }
         let is_begun = components.contains("begun");
+        let has_mark = components.remove(MARK_NAME);
+        if components.is_empty() {
+            // The SSTable is gone, its mark was to follow.
+            remove_mark(&**disk, &descriptor)?;
+            continue;
+        }
         if !is_begun && !is_truncated {
-            add_sstable(core, state, &descriptor, &mut covered)?;
+            let mark = if has_mark { Some(load_mark(&**disk, &descriptor)?) } else { None };
+            add_sstable(core, state, &descriptor, mark.as_ref(), &mut covered)?;
             continue;
         }
         delete_sstable(&**disk, &descriptor)?;
@@ -279,12 +288,13 @@ fn add_sstable(
     core: &Core,
     state: &TableState,
     descriptor: &Descriptor,
+    mark: Option<&Mark>,
     covered: &mut Covered,
 ) -> Result<(), OpenError> {
-    let sstable = SsTable::open(core.runtime.disk(), descriptor).map_err(|error| OpenError::SsTable {
-        path: descriptor.to_string().into(),
-        source: source_error(error),
-    })?;
+    let sstable = match SsTable::open(core.runtime.disk(), descriptor) {
+        Ok(sstable) => sstable,
+        Err(error) => return core.set_aside_unopened(state, descriptor, mark, error),
+    };
     let metadata = sstable.metadata();
     if metadata.partitioner != Partitioner::Murmur3 {
         let version = format!("with {:?}Partitioner", metadata.partitioner);
@@ -298,6 +308,9 @@ fn add_sstable(
         covered
             .intervals
             .extend(metadata.commit_log_intervals.iter().map(|(start, end)| (place(*start), place(*end))));
+    }
+    if mark.is_some_and(|mark| !core.is_served_with_mark(state, &sstable, mark)) {
+        return Ok(());
     }
     let shards_count = state.slots.len();
     for slot in shard_of(metadata.first.token, shards_count)..=shard_of(metadata.last.token, shards_count) {

@@ -8,6 +8,7 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table};
 
 use super::Core;
+use super::damage::Watch;
 use super::scan::RangeScan;
 use crate::ReadError;
 use crate::memtable::Memtable;
@@ -23,8 +24,9 @@ impl Core {
             PartitionSelection::Range { start, end } => {
                 let id = command.table.id;
                 let state = self.table(id).ok_or(ReadError::UnknownTable(id))?;
+                self.damage.check(id, start.as_ref(), end.as_ref())?;
                 let views = state.slots.iter().map(|slot| slot.view.load_full()).collect();
-                Ok(Box::new(RangeScan::new(command.clone(), views, start, end)))
+                Ok(Box::new(RangeScan::new(command.clone(), views, self.damage.watch(&state), start, end)))
             }
         }
     }
@@ -39,12 +41,14 @@ impl Core {
         let tables = self.tables.load();
         let state = tables.get(&table.id).ok_or(ReadError::UnknownTable(table.id))?;
         let view = state.slots[state.shard_of(key)].view.load();
-        read_view(&view, table, key, slices, reversed)
+        self.damage.check_token(table.id, key.token)?;
+        read_view(&view, &self.damage.watch(state), table, key, slices, reversed)
     }
 }
 
 fn read_view(
     view: &View,
+    watch: &Watch,
     table: &Arc<Table>,
     key: &PartitionKey,
     slices: &Slices,
@@ -63,7 +67,11 @@ fn read_view(
     sources.extend(view.flushing.iter().rev().filter_map(from_memtable));
     let memtables_count = sources.len();
     for sstable in view.sstables.iter().filter(|sstable| sstable.may_contain(key)) {
-        sources.extend(sstable.read(table, key, slices, reversed).map_err(source_error)?);
+        let stream = sstable
+            .read(table, key, slices, reversed)
+            .inspect_err(|error| watch.failed(sstable, error))
+            .map_err(source_error)?;
+        sources.extend(stream.map(|stream| watch.stream(sstable, stream)));
     }
     if sources.len() <= 1 && sources.len() == memtables_count {
         return Ok(sources.pop());

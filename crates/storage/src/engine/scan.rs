@@ -8,7 +8,9 @@ use model::merge::merge_streams;
 use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::read::Position;
 use model::{PartitionKey, ReadCommand};
+use sstable::SsTable;
 
+use super::damage::Watch;
 use super::read::{known_columns, source_error};
 use crate::memtable::{Memtable, Partition};
 use crate::shards::{clamp, keys_after, keys_up_to, shard_tokens};
@@ -20,6 +22,7 @@ const CHUNK_COUNT: usize = 64;
 /// All partitions of a range.
 pub(super) struct RangeScan {
     command: ReadCommand,
+    watch: Watch,
     /// Parts that were not begun, the last one first.
     parts: Vec<(Arc<View>, Position, Position)>,
     current: Option<ShardScan>,
@@ -30,6 +33,7 @@ impl RangeScan {
     pub(super) fn new(
         command: ReadCommand,
         views: Vec<Arc<View>>,
+        watch: Watch,
         start: &Option<Position>,
         end: &Option<Position>,
     ) -> RangeScan {
@@ -41,7 +45,7 @@ impl RangeScan {
             }
         }
         parts.reverse();
-        RangeScan { command, parts, current: None }
+        RangeScan { command, watch, parts, current: None }
     }
 }
 
@@ -49,12 +53,12 @@ impl PartitionIterator for RangeScan {
     fn next_partition(&mut self) -> Result<Option<Box<dyn PartitionStream>>, SourceError> {
         loop {
             if let Some(current) = &mut self.current
-                && let Some(stream) = current.next_partition(&self.command)?
+                && let Some(stream) = current.next_partition(&self.command, &self.watch)?
             {
                 return Ok(Some(stream));
             }
             let Some((view, start, end)) = self.parts.pop() else { return Ok(None) };
-            self.current = Some(ShardScan::new(&self.command, &view, start, end)?);
+            self.current = Some(ShardScan::new(&self.command, &self.watch, &view, start, end)?);
         }
     }
 }
@@ -69,19 +73,21 @@ struct Source {
     /// Its next partition; `None` if it must be asked, or has no more.
     head: Option<Box<dyn PartitionStream>>,
     is_done: bool,
-    is_memtable: bool,
+    /// Where it comes from; `None`: a memtable.
+    sstable: Option<Arc<SsTable>>,
 }
 
 impl ShardScan {
     fn new(
         command: &ReadCommand,
+        watch: &Watch,
         view: &View,
         start: Position,
         end: Position,
     ) -> Result<ShardScan, SourceError> {
         let mut sources = Vec::new();
-        let mut add = |partitions, is_memtable| {
-            sources.push(Source { partitions, head: None, is_done: false, is_memtable });
+        let mut add = |partitions, sstable| {
+            sources.push(Source { partitions, head: None, is_done: false, sstable });
         };
         for memtable in view.memtables().filter(|memtable| !memtable.is_empty()) {
             let scan = MemtableScan {
@@ -92,7 +98,7 @@ impl ShardScan {
                 chunk: VecDeque::new(),
                 is_done: false,
             };
-            add(Box::new(scan), true);
+            add(Box::new(scan), None);
         }
         for sstable in &view.sstables {
             let metadata = sstable.metadata();
@@ -102,8 +108,9 @@ impl ShardScan {
             let (start, end) = (Some(start.clone()), Some(end.clone()));
             let scan = sstable
                 .scan(&command.table, start, end, command.slices.clone(), command.reversed)
+                .inspect_err(|error| watch.failed(sstable, error))
                 .map_err(source_error)?;
-            add(scan, false);
+            add(scan, Some(sstable.clone()));
         }
         Ok(ShardScan { sources })
     }
@@ -111,10 +118,11 @@ impl ShardScan {
     fn next_partition(
         &mut self,
         command: &ReadCommand,
+        watch: &Watch,
     ) -> Result<Option<Box<dyn PartitionStream>>, SourceError> {
         for source in &mut self.sources {
             if source.head.is_none() && !source.is_done {
-                source.head = source.partitions.next_partition()?;
+                source.head = source.next_partition(watch)?;
                 source.is_done = source.head.is_none();
             }
         }
@@ -125,13 +133,21 @@ impl ShardScan {
         for source in &mut self.sources {
             if source.head.as_ref().is_some_and(|head| head.header().key == key) {
                 streams.extend(source.head.take());
-                only_memtables &= source.is_memtable;
+                only_memtables &= source.sstable.is_none();
             }
         }
         if only_memtables && streams.len() == 1 {
             return Ok(streams.pop());
         }
         merge_streams(command.table.clone(), streams, command.reversed).map(Some)
+    }
+}
+
+impl Source {
+    fn next_partition(&mut self, watch: &Watch) -> Result<Option<Box<dyn PartitionStream>>, SourceError> {
+        let Some(sstable) = &self.sstable else { return self.partitions.next_partition() };
+        let next = self.partitions.next_partition().inspect_err(|error| watch.failed(sstable, &**error))?;
+        Ok(next.map(|stream| watch.stream(sstable, stream)))
     }
 }
 

@@ -86,6 +86,7 @@ impl Core {
             let _shard = self.logs[slot].lock();
             state.is_dropped.store(true, Ordering::Relaxed);
         }
+        self.damage.forget_table(state.id);
         self.dropped.lock().push((state, self.schema.load_full()));
         let core = self.clone();
         // Who drops a table need not wait for its snapshot, and for the removal of its files.

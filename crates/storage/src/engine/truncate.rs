@@ -14,6 +14,7 @@ use sstable::{Component, Descriptor, SsTable};
 use stdx::crc::crc32;
 
 use super::Core;
+use super::damage::remove_mark;
 use crate::OpenError;
 use crate::commitlog::Position;
 use crate::commitlog::segment::{segment_id, shard_of_segment};
@@ -130,6 +131,10 @@ impl Core {
                 self.discard_memtable(memtable);
             }
         }
+        for damaged in self.damage.set_aside().iter().filter(|damaged| damaged.table == id) {
+            delete_sstable(&**disk, &damaged.descriptor)?;
+        }
+        self.damage.forget_table(id);
         disk.sync_dir(&table.dir).map_err(OpenError::io(&table.dir))?;
         // Files that an operator puts here later shall not be taken for the old ones.
         truncated.sstables_below = 0;
@@ -175,5 +180,5 @@ pub(super) fn delete_sstable(disk: &dyn Disk, descriptor: &Descriptor) -> Result
             disk.remove_file(&path).map_err(OpenError::io(&path))?;
         }
     }
-    Ok(())
+    remove_mark(disk, descriptor)
 }

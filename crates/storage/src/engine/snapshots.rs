@@ -32,7 +32,8 @@ impl Engine {
         options: SnapshotOptions,
     ) -> Result<(), OpenError> {
         let (core, tag, tables) = (self.core.clone(), tag.to_owned(), tables.to_vec());
-        self.core.runtime.background(move || core.snapshot(&tag, &tables, options)).await
+        // Not among compactions: who keeps data from an accident cannot wait for these.
+        self.core.runtime.flushing(move || core.snapshot(&tag, &tables, options)).await
     }
 
     /// All snapshots on disk, those of dropped tables too. Blocks.
@@ -51,7 +52,7 @@ impl Engine {
             };
             core.remove_snapshots(is_wanted)
         };
-        self.core.runtime.background(work).await
+        self.core.runtime.flushing(work).await
     }
 
     /// Whether flushed SSTables are linked into `backups/`.

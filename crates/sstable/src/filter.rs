@@ -32,14 +32,18 @@ impl Filter {
         Some(Filter { hashes, bits: vec![0; words as usize * 8] })
     }
 
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Filter, Fault> {
+    /// `is_3x`: bits stand in big-endian words.
+    pub(crate) fn parse(bytes: &[u8], is_3x: bool) -> Result<Filter, Fault> {
         let mut cursor = Cursor::new(bytes);
         let hashes = cursor.u32()?;
         if hashes == 0 || hashes > 255 {
             return Err(Fault::Bad("the number of hashes is out of range"));
         }
         let words = cursor.count(8)?;
-        let bits = cursor.take(words * 8)?.to_vec();
+        let mut bits = cursor.take(words * 8)?.to_vec();
+        if is_3x {
+            bits.as_chunks_mut::<8>().0.iter_mut().for_each(|word| word.reverse());
+        }
         if !cursor.is_at_end() || words == 0 {
             return Err(Fault::Bad("the length does not fit the number of bits"));
         }
@@ -141,7 +145,7 @@ mod tests {
         let bytes = filter.encode();
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "0000000500000002844221060001040000a602200400c008");
-        assert_eq!(Filter::parse(&bytes), Ok(filter.clone()));
+        assert_eq!(Filter::parse(&bytes, false), Ok(filter.clone()));
         assert!(!filter.may_contain(murmur3_x64_128(b"absent")));
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Read in order: [`Descriptor`] (which files), [`SsTable`] (reads), [`Writer`] (writes), [`Metadata`] (what
 //! an SSTable says of itself), then inside: `row` (the bytes of Data.db), `chunk` (compression), `trie`,
-//! `partitions` and `rows` (indexes), `filter`, `statistics`. [`verify`] and [`scrub`] judge and save what is there.
+//! `index`, `filter`, `statistics`. [`verify`] and [`scrub`] judge and save what is there.
 //!
 //! Never here: schema changes, which SSTables there are, caches beyond one file's index pages, policy.
 
@@ -18,9 +18,9 @@ mod chunk;
 mod cursor;
 mod filter;
 mod header_table;
-mod partitions;
+mod index;
+pub mod partitioner;
 mod row;
-mod rows;
 mod scan;
 mod source;
 mod statistics;

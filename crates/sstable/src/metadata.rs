@@ -1,12 +1,10 @@
 //! What an SSTable says of itself.
 
-use std::cmp::Ordering;
-
-use bytes::Bytes;
 use model::row::{NO_DELETION_TIME, NO_TTL};
-use model::value::comparable::encode_prefix;
-use model::{ColumnData, CqlType, DeletionTime, Liveness, PartitionKey, PartitionUpdate, Row, Slice, Token};
+use model::{ColumnData, DeletionTime, Liveness, PartitionKey, PartitionUpdate, Row, Slice};
 use uuid::Uuid;
+
+pub use crate::partitioner::Partitioner;
 
 /// 2015-09-22T00:00:00Z in microseconds: what timestamps count from where nothing better is known.
 pub const EPOCH_TIMESTAMP_US: i64 = 1_442_880_000_000_000;
@@ -142,48 +140,6 @@ fn least<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
-    }
-}
-
-/// In which order an SSTable's partitions stand.
-///
-/// Under any but Murmur3 a key's token is [`OTHER_TOKEN`], and [`Partitioner::compare`] is the order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Partitioner {
-    /// By token, then key: the only one that the engine serves.
-    Murmur3,
-    /// By the key's bytes.
-    ByteOrdered,
-    /// By the key's value of this type: tables behind secondary indexes.
-    Local(CqlType),
-}
-
-/// The token of keys where the partitioner is not Murmur3.
-pub const OTHER_TOKEN: Token = Token(0);
-
-impl Partitioner {
-    /// A partition key as it stands in files of this partitioner.
-    pub fn key(&self, key: Bytes) -> PartitionKey {
-        match self {
-            Partitioner::Murmur3 => PartitionKey::new(key),
-            _ => PartitionKey { token: OTHER_TOKEN, key },
-        }
-    }
-
-    /// The order of two partitions in files.
-    pub fn compare(&self, a: &PartitionKey, b: &PartitionKey) -> Ordering {
-        match self {
-            Partitioner::Murmur3 => a.cmp(b),
-            Partitioner::ByteOrdered => a.key.cmp(&b.key),
-            Partitioner::Local(ty) => {
-                let encode = |key: &[u8]| {
-                    let mut out = Vec::new();
-                    encode_prefix(&[Some(Bytes::copy_from_slice(key))], &[(ty.clone(), false)], &mut out);
-                    out
-                };
-                encode(&a.key).cmp(&encode(&b.key)).then_with(|| a.key.cmp(&b.key))
-            }
-        }
     }
 }
 

@@ -12,17 +12,21 @@ use runtime::{Disk, OpenMode};
 use crate::chunk::info::CompressionInfo;
 use crate::chunk::reader::{DataCursor, DataFile};
 use crate::cursor::describe;
-use crate::descriptor::{Component, Descriptor};
+use crate::descriptor::{Component, Descriptor, Version};
 use crate::error::ReadError;
 use crate::filter::Filter;
-use crate::metadata::{Metadata, Partitioner};
-use crate::partitions::{PartitionIndex, Target};
+use crate::index::big::BigIndex;
+use crate::index::partitions::PartitionIndex;
+use crate::index::promoted::Shape;
+use crate::index::{Index, Located};
+use crate::metadata::Metadata;
+use crate::partitioner::Partitioner;
 use crate::row::columns::Layout;
-use crate::rows;
+use crate::row::deletion::Form;
 use crate::scan::Scan;
 use crate::source::Source;
+use crate::statistics::Statistics;
 use crate::statistics::header::SerializationHeader;
-use crate::statistics::{MURMUR3_PARTITIONER, Statistics};
 use crate::stream;
 use crate::trie::pages::Pages;
 
@@ -35,8 +39,7 @@ pub struct SsTable {
     metadata: Metadata,
     header: SerializationHeader,
     pub(crate) data: Arc<DataFile>,
-    pub(crate) partitions: PartitionIndex,
-    pub(crate) rows: Pages,
+    pub(crate) index: Index,
     filter: Option<Filter>,
     /// How the columns map to those of the table that was read last.
     layout: Mutex<Option<(Arc<Table>, Arc<Layout>)>>,
@@ -46,35 +49,32 @@ impl SsTable {
     /// Opens it: reads and checks all but the partitions. Needs no schema.
     pub fn open(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Result<Arc<SsTable>, ReadError> {
         let files = Files { disk, descriptor };
-        let statistics = Statistics::parse(&files.required(Component::Statistics)?)?;
-        if statistics.partitioner != MURMUR3_PARTITIONER {
-            return Err(ReadError::Unsupported {
-                version: format!("partitioner {}", statistics.partitioner),
-            });
-        }
+        let version = descriptor.version;
+        let statistics = Statistics::parse(&files.required(Component::Statistics)?, version)?;
+        let partitioner = Partitioner::from_class(&statistics.partitioner, &statistics.header)?;
         let filter = match files.whole(Component::Filter)? {
             Some(bytes) if !bytes.is_empty() => Some(
-                Filter::parse(&bytes)
+                Filter::parse(&bytes, version.is_3x())
                     .map_err(|fault| ReadError::corrupt(Component::Filter, 0, describe(fault)))?,
             ),
             _ => None,
         };
         let data = Arc::new(files.data()?);
-        let partitions = PartitionIndex::open(files.pages(Component::Partitions)?)?;
-        let rows = files.pages(Component::Rows)?;
+        let index = files.index(partitioner, &statistics.header)?;
+        let (first, last) = index.ends();
         let stats = &statistics.stats;
-        if *stats.first_key != *partitions.first.key || *stats.last_key != *partitions.last.key {
+        let has_ends = !version.has_short_deletions();
+        if has_ends && (*stats.first_key != *first.key || *stats.last_key != *last.key) {
             let found = "its first and last key are not those of Statistics.db";
-            return Err(ReadError::corrupt(Component::Partitions, 0, found));
+            return Err(ReadError::corrupt(files.index_component(), 0, found));
         }
-        let metadata = metadata(&statistics, &partitions, data.data_bytes(), files.bytes()?);
+        let metadata = metadata(&statistics, &index, data.data_bytes(), files.bytes()?);
         Ok(Arc::new(SsTable {
             descriptor: descriptor.clone(),
             metadata,
             header: statistics.header,
             data,
-            partitions,
-            rows,
+            index,
             filter,
             layout: Mutex::new(None),
         }))
@@ -97,7 +97,9 @@ impl SsTable {
 
     /// False only if it does not hold this partition: key range and Bloom filter, no I/O.
     pub fn may_contain(&self, key: &PartitionKey) -> bool {
-        if *key < self.metadata.first || *key > self.metadata.last {
+        let partitioner = &self.metadata.partitioner;
+        let is_before = |a, b| partitioner.compare(a, b).is_lt();
+        if is_before(key, &self.metadata.first) || is_before(&self.metadata.last, key) {
             return false;
         }
         self.filter.as_ref().is_none_or(|filter| filter.may_contain(murmur3_x64_128(&key.key)))
@@ -112,12 +114,14 @@ impl SsTable {
         slices: &Slices,
         reversed: bool,
     ) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+        // Callers need not know what this SSTable's partitioner makes of a key.
+        let key = &self.metadata.partitioner.key(key.key.clone());
         if !self.may_contain(key) {
             return Ok(None);
         }
-        let Some(target) = self.partitions.find(key)? else { return Ok(None) };
+        let Some(located) = self.index.find(key)? else { return Ok(None) };
         let cursor = self.cursor(table);
-        let Some(source) = self.open_target(&self.layout(table)?, target, cursor, Some(key))? else {
+        let Some(source) = self.open_located(&self.layout(table)?, located, cursor, Some(key))? else {
             return Ok(None);
         };
         Ok(Some(stream::open(source, slices, reversed)))
@@ -148,58 +152,63 @@ impl SsTable {
         {
             return Ok(layout.clone());
         }
-        let layout = Arc::new(Layout::new(&self.header, table)?);
+        let layout = Arc::new(Layout::new(
+            &self.header,
+            table,
+            Form::of(self.descriptor.version),
+            self.metadata.partitioner.clone(),
+        )?);
         *held = Some((table.clone(), layout.clone()));
         Ok(layout)
     }
 
-    /// Opens the partition at a target; `None` if it is another than `wanted`.
-    pub(crate) fn open_target(
+    /// Opens the partition at a place; `None` if it is another than `wanted`.
+    pub(crate) fn open_located(
         self: &Arc<Self>,
         layout: &Arc<Layout>,
-        target: Target,
+        located: Located,
         mut cursor: DataCursor,
         wanted: Option<&PartitionKey>,
     ) -> Result<Option<Source>, ReadError> {
-        let (position, entry) = match target {
-            Target::Data(position) => (position, None),
-            Target::Rows(position) => {
-                let entry = rows::entry(&self.rows, position)?;
-                (entry.data, Some(entry))
-            }
-        };
-        if let (Some(entry), Some(wanted)) = (&entry, wanted)
-            && *entry.key != *wanted.key
+        let Located { data: position, key, rows } = located;
+        if let (Some(key), Some(wanted)) = (&key, wanted)
+            && **key != *wanted.key
         {
             return Ok(None);
         }
         if position >= self.data.data_bytes() {
             let found = "a partition lies behind the end of Data.db";
-            return Err(ReadError::corrupt(Component::Partitions, 0, found));
+            return Err(ReadError::corrupt(self.index_component(), 0, found));
         }
         cursor.seek(position);
-        let indexed = entry.is_some();
-        let source = Source::open(self.clone(), layout.clone(), cursor, entry, wanted)?;
-        if source.is_none() && indexed {
+        let source = Source::open(self.clone(), layout.clone(), cursor, rows, wanted)?;
+        let is_other = source
+            .as_ref()
+            .is_none_or(|source| key.as_ref().is_some_and(|key| **key != *source.header.key.key));
+        if is_other && key.is_some() {
             let found = format!("its entry for byte {position} of Data.db has another key");
-            return Err(ReadError::corrupt(Component::Rows, 0, found));
+            return Err(ReadError::corrupt(self.index_component(), 0, found));
         }
         Ok(source)
     }
+
+    fn index_component(&self) -> Component {
+        index_component(self.descriptor.version)
+    }
 }
 
-fn metadata(
-    statistics: &Statistics,
-    index: &PartitionIndex,
-    data_bytes: u64,
-    bytes_on_disk: u64,
-) -> Metadata {
+/// The component with the partitions' keys and places.
+fn index_component(version: Version) -> Component {
+    if version.is_bti() { Component::Partitions } else { Component::Index }
+}
+
+fn metadata(statistics: &Statistics, index: &Index, data_bytes: u64, bytes_on_disk: u64) -> Metadata {
     let stats = &statistics.stats;
     Metadata {
-        partitioner: Partitioner::Murmur3,
-        first: index.first.clone(),
-        last: index.last.clone(),
-        partitions: index.count,
+        partitioner: index.partitioner().clone(),
+        first: index.ends().0.clone(),
+        last: index.ends().1.clone(),
+        partitions: index.count(),
         rows: stats.rows.max(0) as u64,
         columns: stats.columns.max(0) as u64,
         min_timestamp_us: stats.min_timestamp_us,
@@ -237,11 +246,28 @@ impl Files<'_> {
         let file = self.disk.open(&self.descriptor.path(component), OpenMode::Read).map_err(io)?;
         let file_bytes = file.bytes().map_err(io)?;
         match self.whole(Component::CompressionInfo)? {
-            Some(bytes) => {
-                Ok(DataFile::compressed(file, file_bytes, CompressionInfo::parse(&bytes, file_bytes)?))
-            }
+            Some(bytes) => Ok(DataFile::compressed(
+                file,
+                file_bytes,
+                CompressionInfo::parse(&bytes, file_bytes, self.descriptor.version.is_3x())?,
+            )),
             None => DataFile::plain(file, file_bytes, self.whole(Component::Crc)?.as_deref()),
         }
+    }
+
+    fn index_component(&self) -> Component {
+        index_component(self.descriptor.version)
+    }
+
+    fn index(&self, partitioner: Partitioner, header: &SerializationHeader) -> Result<Index, ReadError> {
+        if self.descriptor.version.is_bti() {
+            let partitions = PartitionIndex::open(self.pages(Component::Partitions)?, partitioner)?;
+            return Ok(Index::Bti { partitions, rows: self.pages(Component::Rows)? });
+        }
+        let shape =
+            Shape { clustering: header.clustering_types().into(), form: Form::of(self.descriptor.version) };
+        let summary = self.whole(Component::Summary)?;
+        Ok(Index::Big(BigIndex::open(self.pages(Component::Index)?, summary.as_deref(), partitioner, shape)?))
     }
 
     fn pages(&self, component: Component) -> Result<Pages, ReadError> {

@@ -6,23 +6,17 @@
 use std::sync::{Arc, PoisonError};
 
 use model::partition::{PartitionIterator, PartitionStream, SourceError};
-use model::read::{Place, Position};
-use model::value::comparable::encode_partition_key;
+use model::read::Position;
 use model::{PartitionKey, Slices, Table};
 
 use crate::chunk::reader::DataCursor;
 use crate::descriptor::Component;
 use crate::error::ReadError;
-use crate::partitions::{Target, Targets};
+use crate::index::Targets;
 use crate::reader::SsTable;
 use crate::row::columns::Layout;
 use crate::source::Source;
 use crate::stream::{self, Slot};
-
-/// Byte-comparable separators and ends of a decorated key. Source: `ByteSource.java`.
-const NEXT_COMPONENT: u8 = 0x40;
-const BEFORE_ALL: u8 = 0x20;
-const AFTER_ALL: u8 = 0x60;
 
 pub(crate) struct Scan {
     sstable: Arc<SsTable>,
@@ -60,17 +54,13 @@ impl Scan {
     ) -> Result<Scan, ReadError> {
         let layout = sstable.layout(table)?;
         let is_linear = !reversed && slices == Slices::all();
-        let from = start.as_ref().map_or_else(Vec::new, encode);
+        let index = &sstable.index;
         let way = match (&start, is_linear) {
             (None, true) => Way::Linear(0),
-            (_, false) => Way::Indexed(sstable.partitions.from(&from)?),
+            (_, false) => Way::Indexed(index.from(start.as_ref())?),
             (Some(_), true) => {
-                let mut targets = sstable.partitions.from(&from)?;
-                match sstable.partitions.next(&mut targets)? {
-                    Some(Target::Data(position)) => Way::Linear(position),
-                    Some(Target::Rows(entry)) => Way::Linear(crate::rows::entry(&sstable.rows, entry)?.data),
-                    None => Way::Nowhere,
-                }
+                let located = index.next(&mut index.from(start.as_ref())?)?;
+                located.map_or(Way::Nowhere, |located| Way::Linear(located.data))
             }
         };
         let (table, slot) = (table.clone(), Slot::default());
@@ -93,15 +83,16 @@ impl Scan {
         while !self.is_done {
             let Some((position, source)) = self.open_next()? else { break };
             let key = &source.header.key;
-            if self.last.as_ref().is_some_and(|(_, last)| last >= key) {
+            let partitioner = self.sstable.index.partitioner();
+            if self.last.as_ref().is_some_and(|(_, last)| partitioner.compare(last, key).is_ge()) {
                 return Err(ReadError::corrupt(Component::Data, position, "partitions do not ascend"));
             }
-            if self.end.as_ref().is_some_and(|end| is_behind(key, end)) {
+            if self.end.as_ref().is_some_and(|end| partitioner.is_behind(key, end)) {
                 break;
             }
             self.last = Some((position, key.clone()));
             let slot = Some(self.slot.clone());
-            let is_wanted = self.start.as_ref().is_none_or(|start| is_behind(key, start));
+            let is_wanted = self.start.as_ref().is_none_or(|start| partitioner.is_behind(key, start));
             let stream = stream::open_returning(source, &self.slices, self.reversed, slot);
             if is_wanted {
                 return Ok(Some(stream));
@@ -114,9 +105,9 @@ impl Scan {
     fn open_next(&mut self) -> Result<Option<(u64, Source)>, ReadError> {
         let left = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Way::Indexed(targets) = &mut self.way {
-            let Some(target) = self.sstable.partitions.next(targets)? else { return Ok(None) };
+            let Some(located) = self.sstable.index.next(targets)? else { return Ok(None) };
             let cursor = left.map_or_else(|| self.sstable.cursor(&self.table), |(cursor, _)| cursor);
-            let source = self.sstable.open_target(&self.layout, target, cursor, None)?;
+            let source = self.sstable.open_located(&self.layout, located, cursor, None)?;
             return Ok(source.map(|source| (source.start(), source)));
         }
         let Way::Linear(first) = self.way else { return Ok(None) };
@@ -162,32 +153,4 @@ impl PartitionIterator for Scan {
     fn next_partition(&mut self) -> Result<Option<Box<dyn PartitionStream>>, SourceError> {
         self.step().map_err(SourceError::from)
     }
-}
-
-/// True if the key comes after the position.
-fn is_behind(key: &PartitionKey, position: &Position) -> bool {
-    key.token.cmp(&position.token).is_gt()
-        || (key.token == position.token
-            && match &position.place {
-                Place::BeforeAll => true,
-                Place::Key(place) => key.key > *place,
-                Place::AfterAll => false,
-            })
-}
-
-/// The byte-comparable form of a position.
-fn encode(position: &Position) -> Vec<u8> {
-    let mut out = Vec::new();
-    let place = match &position.place {
-        Place::Key(key) => {
-            encode_partition_key(&PartitionKey { token: position.token, key: key.clone() }, &mut out);
-            return out;
-        }
-        Place::BeforeAll => BEFORE_ALL,
-        Place::AfterAll => AFTER_ALL,
-    };
-    out.push(NEXT_COMPONENT);
-    out.extend_from_slice(&((position.token.0 as u64) ^ (1 << 63)).to_be_bytes());
-    out.push(place);
-    out
 }

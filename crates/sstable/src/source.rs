@@ -7,10 +7,10 @@ use model::{DeletionTime, PartitionHeader, PartitionKey};
 
 use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
+use crate::index::{Block, Blocks, RowIndex};
 use crate::reader::SsTable;
 use crate::row::columns::Layout;
-use crate::row::decode::{Item, partition_header};
-use crate::rows::{Block, Blocks, RowIndexEntry};
+use crate::row::decode::Item;
 
 /// An open partition.
 pub(crate) struct Source {
@@ -21,13 +21,13 @@ pub(crate) struct Source {
     start: u64,
     /// Where its rows begin.
     rows_start: u64,
-    entry: Option<RowIndexEntry>,
+    rows: Option<RowIndex>,
     pub(crate) header: PartitionHeader,
     /// The range deletion that is open here.
     pub(crate) open: Option<DeletionTime>,
     last_place: Option<Bytes>,
     /// The block that was gone to begins at or behind this place.
-    separator: Option<Vec<u8>>,
+    separator: Option<(Vec<u8>, bool)>,
     /// The end marker was read.
     pub(crate) is_at_end: bool,
 }
@@ -38,11 +38,11 @@ impl Source {
         sstable: Arc<SsTable>,
         layout: Arc<Layout>,
         mut cursor: DataCursor,
-        entry: Option<RowIndexEntry>,
+        rows: Option<RowIndex>,
         wanted: Option<&PartitionKey>,
     ) -> Result<Option<Source>, ReadError> {
         let start = cursor.position();
-        let (key, deletion) = cursor.parse(partition_header)?;
+        let (key, deletion) = cursor.parse(|buffer, cursor| layout.partition_header(buffer, cursor))?;
         if wanted.is_some_and(|wanted| *wanted != key) {
             return Ok(None);
         }
@@ -57,7 +57,7 @@ impl Source {
             start,
             rows_start: cursor.position(),
             cursor,
-            entry,
+            rows,
             header: PartitionHeader { key, deletion, static_row },
             open: None,
             last_place: None,
@@ -105,7 +105,10 @@ impl Source {
         if self.last_place.as_ref().is_some_and(|last| last >= place) {
             return Err(self.cursor.corrupt("the rows of a partition do not ascend"));
         }
-        if self.separator.take().is_some_and(|separator| **place < *separator) {
+        let is_elsewhere = |(separator, is_exact): (Vec<u8>, bool)| {
+            if is_exact { **place != *separator } else { **place < *separator }
+        };
+        if self.separator.take().is_some_and(is_elsewhere) {
             return Err(self.cursor.corrupt("an index block begins with another row than the index says"));
         }
         self.last_place = Some(place.clone());
@@ -115,37 +118,41 @@ impl Source {
     /// Goes to the block that may hold the first element at `place`, if that saves reading.
     pub(crate) fn advance_to(&mut self, place: &[u8]) -> Result<(), ReadError> {
         let Some(mut blocks) = self.blocks(place)? else { return Ok(()) };
-        if let Some(block) = blocks.next(&self.sstable.rows)?
+        if let Some(block) = self.next_block(&mut blocks)?
             && self.position_of(&block) > self.cursor.position()
         {
-            self.go_to(&block);
+            self.go_to(&block)?;
         }
         Ok(())
     }
 
     /// The blocks that may hold elements before `place`, the last first; `None` without row index.
     pub(crate) fn blocks(&self, place: &[u8]) -> Result<Option<Blocks>, ReadError> {
-        let entry = self.entry.as_ref();
-        entry.map(|entry| Blocks::down_from(&self.sstable.rows, entry.root, place)).transpose()
+        self.rows.as_ref().map(|rows| self.sstable.index.blocks(rows, place)).transpose()
     }
 
     /// The next one of these.
     pub(crate) fn next_block(&self, blocks: &mut Blocks) -> Result<Option<Block>, ReadError> {
-        blocks.next(&self.sstable.rows)
+        self.sstable.index.next_block(blocks)
     }
 
     /// Goes to the start of a block.
-    pub(crate) fn go_to(&mut self, block: &Block) {
+    pub(crate) fn go_to(&mut self, block: &Block) -> Result<(), ReadError> {
+        if self.position_of(block) < self.rows_start {
+            return Err(self.cursor.corrupt("an index block begins before the rows of its partition"));
+        }
         self.cursor.seek(self.position_of(block));
         self.open = block.open;
-        self.separator = Some(block.separator.clone()).filter(|separator| !separator.is_empty());
+        let separator = Some((block.separator.clone(), block.is_exact));
+        self.separator = separator.filter(|(separator, _)| !separator.is_empty());
         self.last_place = None;
         self.is_at_end = false;
+        Ok(())
     }
 
     /// All rows as one block.
     pub(crate) fn whole(&self) -> Block {
-        Block { separator: Vec::new(), offset: self.rows_start - self.start, open: None }
+        Block { separator: Vec::new(), is_exact: false, offset: self.rows_start - self.start, open: None }
     }
 
     /// Where a block begins in Data.db.

@@ -8,8 +8,8 @@ use model::{Bound, DeletionTime, Marker, PartitionHeader, Slice, Slices, Unfilte
 
 use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
+use crate::index::{Block, Blocks};
 use crate::row::decode::Item;
-use crate::rows::{Block, Blocks};
 use crate::source::Source;
 
 /// Where a stream that is dropped leaves its place in Data.db: the cursor, and whether the partition's end
@@ -200,7 +200,7 @@ impl Current {
         };
         let (after, until) = (&*slice.start.order, &*slice.end.order);
         self.is_last = self.blocks.is_none() || block.offset <= source.whole().offset;
-        source.go_to(&block);
+        source.go_to(&block)?;
         while self.limit.is_none_or(|limit| source.cursor.position() < limit) {
             match source.next(after, until)? {
                 Item::Row(row) => self.buffer.push(Unfiltered::Row(row)),

@@ -16,26 +16,28 @@ use uuid::Uuid;
 pub use crate::chunk::compressor::{Compression, Compressor};
 use crate::chunk::writer::{Appender, DataWriter};
 use crate::cursor::put_shortbytes;
-use crate::descriptor::{Component, Descriptor};
+use crate::descriptor::{Component, Descriptor, Version};
 use crate::error::WriteError;
 use crate::filter::Filter;
+use crate::index::promoted::Shape;
+use crate::index::writer::{Element, Finished, IndexWriter, PartitionRows};
 use crate::metadata::{CommitLogInterval, EncodingStats};
-use crate::partitions::{PartitionIndexWriter, Target};
-use crate::row::deletion::put_whole;
+use crate::row::deletion::{Form, put_whole};
 use crate::row::encode::RowEncoder;
 use crate::row::flags::END_OF_PARTITION;
-use crate::rows::RowIndexWriter;
 use crate::statistics::collector::{Collector, bound_of};
 use crate::statistics::header::{HeaderColumn, SerializationHeader};
 use crate::statistics::stats::NO_POSITION;
 use crate::statistics::{MURMUR3_PARTITIONER, Statistics};
 
-/// A partition gets an index entry for each so many bytes, as in Cassandra for this format.
+/// A partition gets an index entry for each so many bytes, as in Cassandra for tries.
 pub const COLUMN_INDEX_BYTES: u64 = 16 * 1024;
+/// The same for Index.db.
+pub const BIG_COLUMN_INDEX_BYTES: u64 = 64 * 1024;
 /// Encoded bytes that are handed on together.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// How an SSTable is written.
+/// How an SSTable is written. Its version is the descriptor's.
 #[derive(Clone, Debug)]
 pub struct WriteOptions {
     /// What times are stored relative to: the least ones, as far as known. Any value is correct.
@@ -63,8 +65,13 @@ pub struct WriteOptions {
 }
 
 impl WriteOptions {
-    /// For all columns of `table`, with its options' compression.
+    /// For all columns of `table`, with its options' compression, in the version that we write by default.
     pub fn for_table(table: &Table) -> Result<WriteOptions, WriteError> {
+        WriteOptions::for_version(table, Version::Da)
+    }
+
+    /// The same in another version.
+    pub fn for_version(table: &Table, version: Version) -> Result<WriteOptions, WriteError> {
         let ids = |columns: &[Column]| columns.iter().map(|column| column.id).collect();
         Ok(WriteOptions {
             bases: EncodingStats::default(),
@@ -72,7 +79,7 @@ impl WriteOptions {
             regulars: ids(&table.regulars),
             expected_partitions: 1,
             compression: Compression::from_options(&table.options.compression)?,
-            column_index_bytes: COLUMN_INDEX_BYTES,
+            column_index_bytes: if version.is_bti() { COLUMN_INDEX_BYTES } else { BIG_COLUMN_INDEX_BYTES },
             host_id: None,
             commit_log_intervals: Vec::new(),
             repaired_at_ms: 0,
@@ -108,8 +115,8 @@ pub struct Writer {
     header: SerializationHeader,
     encoder: RowEncoder,
     data: DataWriter,
-    rows: Appender,
-    partitions: PartitionIndexWriter,
+    index: IndexWriter,
+    form: Form,
     filter: Option<Filter>,
     collector: Collector,
     last_key: Option<PartitionKey>,
@@ -117,27 +124,31 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins an SSTable. None of its files may exist yet.
+    /// Begins an SSTable of the descriptor's version. None of its files may exist yet.
     pub fn create(
         disk: &Arc<dyn Disk>,
         descriptor: &Descriptor,
         table: &Arc<Table>,
         options: WriteOptions,
     ) -> Result<Writer, WriteError> {
+        let version = descriptor.version;
+        if !version.is_writable() {
+            return Err(WriteError::Unsupported { option: format!("version {}", version.letters()) });
+        }
+        let form = Form::of(version);
         let statics = stored_columns(table, &options.statics, ColumnKind::Static)?;
         let regulars = stored_columns(table, &options.regulars, ColumnKind::Regular)?;
         let ids = |columns: &[&Column]| -> Vec<(ColumnId, CqlType)> {
             columns.iter().map(|column| (column.id, column.ty.clone())).collect()
         };
         let encoder =
-            RowEncoder::new(options.bases, table.clustering_types(), &ids(&statics), &ids(&regulars));
+            RowEncoder::new(options.bases, form, table.clustering_types(), &ids(&statics), &ids(&regulars));
         let headers = |columns: &[&Column]| columns.iter().map(|column| HeaderColumn::of(column)).collect();
         let header = SerializationHeader::of(table, options.bases, headers(&statics), headers(&regulars));
         let filter_chance = table.options.bloom_filter_fp_chance;
         let data = Appender::create(disk, descriptor, Component::Data)?;
-        let indexes = Appender::create(disk, descriptor, Component::Rows)
-            .and_then(|rows| Ok((rows, Appender::create(disk, descriptor, Component::Partitions)?)));
-        let (rows, partitions) = indexes.inspect_err(|_| {
+        let shape = Shape { clustering: table.clustering_types().into(), form };
+        let index = IndexWriter::create(disk, descriptor, shape).inspect_err(|_| {
             // What the caller hears of is the first error.
             let _ = disk.remove_file(&descriptor.path(Component::Data));
         })?;
@@ -148,8 +159,8 @@ impl Writer {
             header,
             encoder,
             data: DataWriter::new(data, options.compression.clone()),
-            rows,
-            partitions: PartitionIndexWriter::new(partitions),
+            index,
+            form,
             filter: Filter::sized(options.expected_partitions.max(1), filter_chance),
             collector: Collector::new(),
             last_key: None,
@@ -201,7 +212,7 @@ impl Writer {
         }
         self.buffer.clear();
         put_shortbytes(&mut self.buffer, key);
-        put_whole(&mut self.buffer, &header.deletion)?;
+        put_whole(&mut self.buffer, &header.deletion, self.form)?;
         self.collector.begin_partition(key, &header.deletion);
         let static_row = header.static_row.as_ref().filter(|row| !row.is_empty());
         if self.encoder.has_statics() {
@@ -214,12 +225,13 @@ impl Writer {
         }
         Ok(PartitionState {
             start,
+            header: self.buffer.len() as u64,
             at: self.buffer.len() as u64,
             previous: 0,
             open: None,
             last_place: None,
             first: None,
-            index: RowIndexWriter::new(self.options.column_index_bytes),
+            index: self.index.begin(self.options.column_index_bytes),
         })
     }
 
@@ -254,7 +266,9 @@ impl Writer {
             partition.first = Some(bound_of(unfiltered, BoundKind::InclusiveStart));
         }
         let end = partition.at + (self.buffer.len() - length) as u64;
-        partition.index.add(place, partition.at, end, open_before, &mut self.rows)?;
+        let (start, open_behind) = (partition.at, partition.open);
+        let element = Element { unfiltered, place, start, end, open_before, open_behind };
+        self.index.element(&mut partition.index, &element)?;
         partition.previous = partition.at;
         partition.at = end;
         if self.buffer.len() >= BUFFER_BYTES {
@@ -268,9 +282,15 @@ impl Writer {
         self.buffer.push(END_OF_PARTITION);
         self.data.append(&self.buffer)?;
         self.buffer.clear();
-        let (key, start, at) = (header.key, partition.start, partition.at);
-        let indexed = partition.index.finish(&key, start, &header.deletion, at, &mut self.rows)?;
-        self.partitions.add(&key, indexed.map_or(Target::Data(start), Target::Rows))?;
+        let (key, at) = (header.key, partition.at);
+        let finished = Finished {
+            key: &key,
+            deletion: &header.deletion,
+            data: partition.start,
+            header: partition.header,
+            end: at,
+        };
+        self.index.end(partition.index, &finished)?;
         if let Some(filter) = &mut self.filter {
             filter.add(&key.key);
         }
@@ -293,14 +313,18 @@ impl Writer {
     ///
     /// Panics if no partition was written: an SSTable without any does not exist in Cassandra.
     pub fn finish(self) -> Result<Written, WriteError> {
+        let version = self.descriptor.version;
         assert!(self.collector.partitions > 0, "an SSTable without partitions cannot be finished");
         let mut files =
             Finisher { disk: self.disk, descriptor: self.descriptor, names: Vec::new(), bytes: 0 };
         if let Some(filter) = &self.filter {
             files.write(Component::Filter, &filter.encode())?;
         }
-        files.written(Component::Rows, self.rows.finish()?);
-        files.written(Component::Partitions, self.partitions.finish()?);
+        let (indexes, summary) = self.index.finish()?;
+        indexes.into_iter().for_each(|(component, bytes)| files.written(component, bytes));
+        if let Some(summary) = summary {
+            files.write(Component::Summary, &summary)?;
+        }
         let data = self.data.finish()?;
         files.written(Component::Data, data.file_bytes);
         files.write(Component::Digest, data.digest.as_bytes())?;
@@ -326,7 +350,7 @@ impl Writer {
             stats,
             header: self.header,
         };
-        files.write(Component::Statistics, &statistics.encode())?;
+        files.write(Component::Statistics, &statistics.encode(version))?;
         files.finish()?;
         let data_bytes = data.data_bytes;
         Ok(Written {
@@ -356,6 +380,8 @@ fn remove(disk: &Arc<dyn Disk>, descriptor: &Descriptor) {
 /// A partition under construction.
 struct PartitionState {
     start: u64,
+    /// Bytes before the first element.
+    header: u64,
     /// Offset from the start.
     at: u64,
     /// Offset of the previous element.
@@ -363,7 +389,7 @@ struct PartitionState {
     open: Option<DeletionTime>,
     last_place: Option<Bytes>,
     first: Option<Bound>,
-    index: RowIndexWriter,
+    index: PartitionRows,
 }
 
 /// The deletion that is open behind a marker.

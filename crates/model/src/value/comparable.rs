@@ -8,6 +8,8 @@
 //!
 //! Source: `ByteComparable.md`, `ByteSource.java` of Cassandra 5.0; facts in the SSTable format notes.
 
+use bytes::Bytes;
+
 use crate::key::BoundKind;
 use crate::{CqlType, Value};
 
@@ -18,6 +20,8 @@ pub(super) use number::{encode_decimal, strip_sign_bytes};
 /// Ends the encoding of a complete clustering, and of a value of several components.
 pub const ROW_TERMINATOR: u8 = 0x38;
 
+/// The class of values that are partition keys, in their order.
+const PARTITION_KEY_CLASS: &str = "PartitionerDefinedOrder(org.apache.cassandra.dht.Murmur3Partitioner";
 /// Before a component that has a value.
 const NEXT: u8 = 0x40;
 /// Instead of a component that is null.
@@ -64,6 +68,13 @@ pub fn encode_partition_key(key: &crate::PartitionKey, out: &mut Vec<u8>) {
 /// value is empty and its type has no form for that: the separator must say so.
 pub fn encode_value(ty: &CqlType, value: &[u8], out: &mut Vec<u8>) -> bool {
     match ty {
+        // In tables behind secondary indexes: a partition key of the base table.
+        CqlType::Custom(class) if class.contains(PARTITION_KEY_CLASS) => {
+            if value.is_empty() {
+                return false;
+            }
+            encode_partition_key(&crate::PartitionKey::new(Bytes::copy_from_slice(value)), out);
+        }
         CqlType::Ascii
         | CqlType::Text
         | CqlType::Blob

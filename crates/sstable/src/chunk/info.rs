@@ -37,10 +37,10 @@ impl CompressionInfo {
         out
     }
 
-    /// Reads the file's bytes; `file_bytes` is the length of Data.db.
-    pub(crate) fn parse(bytes: &[u8], file_bytes: u64) -> Result<CompressionInfo, ReadError> {
+    /// Reads the file's bytes; `file_bytes` is the length of Data.db. `is_3x`: a chunk's greatest length is not there.
+    pub(crate) fn parse(bytes: &[u8], file_bytes: u64, is_3x: bool) -> Result<CompressionInfo, ReadError> {
         let mut cursor = Cursor::new(bytes);
-        let (name, parsed) = parse(&mut cursor).map_err(|fault| {
+        let (name, parsed) = parse(&mut cursor, is_3x).map_err(|fault| {
             let found = crate::cursor::describe(fault);
             ReadError::corrupt(Component::CompressionInfo, cursor.position() as u64, found)
         })?;
@@ -80,7 +80,7 @@ impl CompressionInfo {
     }
 }
 
-fn parse(cursor: &mut Cursor<'_>) -> Result<(String, CompressionInfo), Fault> {
+fn parse(cursor: &mut Cursor<'_>, is_3x: bool) -> Result<(String, CompressionInfo), Fault> {
     let text = |bytes: &[u8]| {
         String::from_utf8(bytes.to_vec()).map_err(|_| Fault::Bad("a name is not readable text"))
     };
@@ -94,7 +94,7 @@ fn parse(cursor: &mut Cursor<'_>) -> Result<(String, CompressionInfo), Fault> {
     if !chunk_bytes.is_power_of_two() || chunk_bytes > CHUNK_BYTES_MAX {
         return Err(Fault::Bad("the chunk length is no power of two or too large"));
     }
-    let max_compressed_bytes = cursor.u32()?;
+    let max_compressed_bytes = if is_3x { i32::MAX as u32 } else { cursor.u32()? };
     if max_compressed_bytes > i32::MAX as u32 {
         return Err(Fault::Bad("the maximum compressed length is negative"));
     }

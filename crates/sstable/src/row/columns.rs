@@ -3,8 +3,10 @@
 use model::row::NO_TIMESTAMP;
 use model::{ColumnId, ColumnKind, CqlType, Table};
 
+use super::deletion::Form;
 use crate::error::ReadError;
 use crate::metadata::EncodingStats;
+use crate::partitioner::Partitioner;
 use crate::statistics::header::{HeaderColumn, SerializationHeader, fixed_bytes};
 
 /// How rows of one file become rows of one table.
@@ -13,6 +15,9 @@ pub(crate) struct Layout {
     pub(crate) clustering: Vec<(CqlType, bool)>,
     pub(crate) statics: ColumnList,
     pub(crate) regulars: ColumnList,
+    /// How local deletion times are stored.
+    pub(crate) form: Form,
+    pub(crate) partitioner: Partitioner,
 }
 
 /// The static or the regular columns of a file, in the order of rows.
@@ -34,7 +39,12 @@ pub(crate) struct StoredColumn {
 }
 
 impl Layout {
-    pub(crate) fn new(header: &SerializationHeader, table: &Table) -> Result<Layout, ReadError> {
+    pub(crate) fn new(
+        header: &SerializationHeader,
+        table: &Table,
+        form: Form,
+        partitioner: Partitioner,
+    ) -> Result<Layout, ReadError> {
         let clustering = header.clustering_types();
         if clustering.len() != table.clustering.len() {
             return Err(ReadError::UnknownColumn {
@@ -47,6 +57,8 @@ impl Layout {
             clustering,
             statics: ColumnList::new(&header.statics, ColumnKind::Static, table)?,
             regulars: ColumnList::new(&header.regulars, ColumnKind::Regular, table)?,
+            form,
+            partitioner,
         })
     }
 }

@@ -28,22 +28,35 @@ pub(crate) enum Item {
     Beyond,
 }
 
-/// Reads a partition's key and deletion.
-pub(crate) fn partition_header(
-    buffer: &Bytes,
-    cursor: &mut Cursor<'_>,
-) -> Result<(PartitionKey, DeletionTime), Fault> {
-    let length = usize::from(cursor.u16()?);
-    if length == 0 {
-        return Err(Fault::Bad("a partition key is empty"));
-    }
-    let key = decode_value(cursor, Some(buffer), Some(length))?;
-    let deletion = deletion::whole(cursor)?;
-    // The key outlives the chunk in many places: it gets bytes of its own.
-    Ok((PartitionKey::new(Bytes::copy_from_slice(&key)), deletion))
-}
-
 impl Layout {
+    /// Reads a partition's key and deletion.
+    pub(crate) fn partition_header(
+        &self,
+        buffer: &Bytes,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(PartitionKey, DeletionTime), Fault> {
+        let length = usize::from(cursor.u16()?);
+        if length == 0 {
+            return Err(Fault::Bad("a partition key is empty"));
+        }
+        let key = decode_value(cursor, Some(buffer), Some(length))?;
+        let deletion = deletion::whole(cursor, self.form)?;
+        // The key outlives the chunk in many places: it gets bytes of its own.
+        Ok((self.partitioner.key(Bytes::copy_from_slice(&key)), deletion))
+    }
+
+    /// Reads a deletion as rows have it.
+    fn deletion(&self, cursor: &mut Cursor<'_>) -> Result<DeletionTime, Fault> {
+        let timestamp_us = self.bases.timestamp(cursor)?;
+        deletion::checked(timestamp_us, self.bases.local_deletion(cursor)?, self.form)
+    }
+
+    /// Reads the second at which something expires or was deleted.
+    fn local_deletion(&self, cursor: &mut Cursor<'_>) -> Result<u32, Fault> {
+        let stored = self.bases.local_deletion(cursor)?;
+        self.form.time(stored).ok_or(Fault::Bad("a local deletion time is out of range"))
+    }
+
     /// Reads the static row of a file that has static columns; `None` if it is empty.
     pub(crate) fn static_row(&self, buffer: &Bytes, cursor: &mut Cursor<'_>) -> Result<Option<Row>, Fault> {
         let flags = cursor.u8()?;
@@ -163,7 +176,7 @@ impl Layout {
     ) -> Result<(Option<DeletionTime>, Option<DeletionTime>), Fault> {
         body.uvint()?;
         let mut deletion = |is_there: bool| {
-            let deletion = if is_there { Some(self.bases.deletion(body)?) } else { None };
+            let deletion = if is_there { Some(self.deletion(body)?) } else { None };
             match deletion {
                 Some(deletion) if deletion.is_live() => Err(Fault::Bad("a marker's deletion is none")),
                 deletion => Ok(deletion),
@@ -189,12 +202,12 @@ impl Layout {
             liveness.timestamp_us = bases.timestamp(body)?;
             if flags & HAS_TTL != 0 {
                 liveness.ttl_s = bases.ttl(body)?;
-                liveness.local_deletion_s = bases.local_deletion(body)?;
+                liveness.local_deletion_s = self.local_deletion(body)?;
             }
         } else if flags & HAS_TTL != 0 {
             return Err(Fault::Bad("a row without timestamp has a time to live"));
         }
-        let deletion = if flags & HAS_DELETION != 0 { bases.deletion(body)? } else { DeletionTime::LIVE };
+        let deletion = if flags & HAS_DELETION != 0 { self.deletion(body)? } else { DeletionTime::LIVE };
         let mut row = Row { clustering, liveness, deletion, columns: Vec::new() };
         let mut reader = CellReader { layout: self, buffer, liveness, flags, columns: Vec::new() };
         if flags & HAS_ALL_COLUMNS != 0 {
@@ -283,7 +296,7 @@ impl CellReader<'_> {
         }
         let mut deletion = DeletionTime::LIVE;
         if self.flags & HAS_COMPLEX_DELETION != 0 {
-            deletion = self.layout.bases.deletion(body)?;
+            deletion = self.layout.deletion(body)?;
             if !column.keeps(deletion.timestamp_us) {
                 deletion = DeletionTime::LIVE;
             }
@@ -328,7 +341,7 @@ impl CellReader<'_> {
         if has(CELL_USES_ROW_TTL) {
             (ttl_s, local_deletion_s) = (liveness.ttl_s, liveness.local_deletion_s);
         } else if is_deleted || is_expiring {
-            local_deletion_s = self.layout.bases.local_deletion(body)?;
+            local_deletion_s = self.layout.local_deletion(body)?;
             if local_deletion_s == NO_DELETION_TIME {
                 return Err(Fault::Bad("a deleted or expiring cell has no time for it"));
             }

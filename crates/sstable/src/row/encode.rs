@@ -5,6 +5,7 @@ use model::{BoundKind, Cell, ColumnData, ColumnId, CqlType, DeletionTime, Livene
 use stdx::vint;
 
 use super::clustering::encode_values;
+use super::deletion::Form;
 use super::flags::*;
 use crate::cursor::put_vbytes;
 use crate::error::WriteError;
@@ -14,6 +15,7 @@ use crate::statistics::header::fixed_bytes;
 /// Turns rows of one table into bytes.
 pub(crate) struct RowEncoder {
     bases: EncodingStats,
+    form: Form,
     clustering: Vec<(CqlType, bool)>,
     statics: Superset,
     regulars: Superset,
@@ -61,12 +63,13 @@ impl RowEncoder {
     /// Columns come in the order of rows.
     pub(crate) fn new(
         bases: EncodingStats,
+        form: Form,
         clustering: Vec<(CqlType, bool)>,
         statics: &[(ColumnId, CqlType)],
         regulars: &[(ColumnId, CqlType)],
     ) -> RowEncoder {
         let (statics, regulars) = (Superset::new(statics), Superset::new(regulars));
-        RowEncoder { bases, clustering, statics, regulars, body: Vec::new() }
+        RowEncoder { bases, form, clustering, statics, regulars, body: Vec::new() }
     }
 
     pub(crate) fn has_statics(&self) -> bool {
@@ -106,16 +109,7 @@ impl RowEncoder {
         out: &mut Vec<u8>,
     ) -> Result<(), WriteError> {
         let bound = &marker.bound;
-        let as_start = |kind: BoundKind| if kind.is_start() { kind } else { kind.invert() };
-        let kind = match (&marker.close, &marker.open) {
-            (Some(_), Some(_)) if bound.kind.is_before() => EXCLUSIVE_END_INCLUSIVE_START,
-            (Some(_), Some(_)) => INCLUSIVE_END_EXCLUSIVE_START,
-            (None, Some(_)) => as_start(bound.kind) as u8,
-            (Some(_), None) => as_start(bound.kind).invert() as u8,
-            (None, None) => {
-                return Err(WriteError::OutOfOrder { found: "a marker neither opens nor closes".to_owned() });
-            }
-        };
+        let kind = marker_kind(marker)?;
         out.push(IS_MARKER);
         out.push(kind);
         out.extend_from_slice(&(bound.values.len() as u16).to_be_bytes());
@@ -123,7 +117,7 @@ impl RowEncoder {
         self.body.clear();
         vint::write_unsigned_vint(&mut self.body, previous_bytes);
         for deletion in [&marker.close, &marker.open].into_iter().flatten() {
-            self.bases.put_deletion(&mut self.body, deletion);
+            self.bases.put_deletion(&mut self.body, deletion, self.form);
         }
         self.put_body(out);
         Ok(())
@@ -136,7 +130,7 @@ impl RowEncoder {
     /// Fills `self.body`; returns the flags.
     fn encode_body(&mut self, row: &Row, is_static: bool, previous_bytes: u64) -> Result<u8, WriteError> {
         let superset = if is_static { &self.statics } else { &self.regulars };
-        let (bases, body) = (&self.bases, &mut self.body);
+        let (bases, form, body) = (&self.bases, self.form, &mut self.body);
         body.clear();
         vint::write_unsigned_vint(body, previous_bytes);
         let mut flags = 0;
@@ -147,12 +141,12 @@ impl RowEncoder {
             if liveness.is_expiring() {
                 flags |= HAS_TTL;
                 bases.put_ttl(body, liveness.ttl_s);
-                bases.put_local_deletion(body, liveness.local_deletion_s);
+                bases.put_local_deletion(body, form.clip(liveness.local_deletion_s));
             }
         }
         if !row.deletion.is_live() {
             flags |= HAS_DELETION;
-            bases.put_deletion(body, &row.deletion);
+            bases.put_deletion(body, &row.deletion, form);
         }
         let arranged = superset.arrange(row)?;
         if arranged.len() == superset.fixed.len() {
@@ -169,24 +163,37 @@ impl RowEncoder {
         for (place, data) in arranged {
             match data {
                 ColumnData::Cell(cell) => {
-                    put_cell(bases, body, liveness, None, cell, superset.fixed[place]);
+                    put_cell((bases, form), body, liveness, None, cell, superset.fixed[place]);
                 }
                 ColumnData::Complex { deletion, cells } => {
                     if has_complex_deletion {
                         let live = deletion.is_live();
-                        bases.put_deletion(body, if live { &DeletionTime::LIVE } else { deletion });
+                        bases.put_deletion(body, if live { &DeletionTime::LIVE } else { deletion }, form);
                     }
                     let count = i32::try_from(cells.len());
                     let count = count
                         .map_err(|_| WriteError::TooLarge { found: format!("{} cells", cells.len()) })?;
                     vint::write_unsigned_vint32(body, count);
                     for (path, cell) in cells {
-                        put_cell(bases, body, liveness, Some(path), cell, None);
+                        put_cell((bases, form), body, liveness, Some(path), cell, None);
                     }
                 }
             }
         }
         Ok(flags)
+    }
+}
+
+/// The number of a marker's kind.
+pub(crate) fn marker_kind(marker: &Marker) -> Result<u8, WriteError> {
+    let kind = marker.bound.kind;
+    let as_start = |kind: BoundKind| if kind.is_start() { kind } else { kind.invert() };
+    match (&marker.close, &marker.open) {
+        (Some(_), Some(_)) if kind.is_before() => Ok(EXCLUSIVE_END_INCLUSIVE_START),
+        (Some(_), Some(_)) => Ok(INCLUSIVE_END_EXCLUSIVE_START),
+        (None, Some(_)) => Ok(as_start(kind) as u8),
+        (Some(_), None) => Ok(as_start(kind).invert() as u8),
+        (None, None) => Err(WriteError::OutOfOrder { found: "a marker neither opens nor closes".to_owned() }),
     }
 }
 
@@ -212,7 +219,7 @@ fn put_subset(body: &mut Vec<u8>, arranged: &[(usize, &ColumnData)], superset_co
 }
 
 fn put_cell(
-    bases: &EncodingStats,
+    (bases, form): (&EncodingStats, Form),
     body: &mut Vec<u8>,
     liveness: &Liveness,
     path: Option<&[u8]>,
@@ -239,7 +246,7 @@ fn put_cell(
         bases.put_timestamp(body, cell.timestamp_us);
     }
     if (is_tombstone || is_expiring) && !uses_ttl {
-        bases.put_local_deletion(body, cell.local_deletion_s);
+        bases.put_local_deletion(body, form.clip(cell.local_deletion_s));
     }
     if is_expiring && !uses_ttl {
         bases.put_ttl(body, cell.ttl_s);

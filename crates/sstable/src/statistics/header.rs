@@ -150,7 +150,9 @@ pub(crate) fn key_types(class: &str) -> Result<Vec<CqlType>, ReadError> {
     let unsupported = || ReadError::Unsupported { version: format!("key type {class}") };
     let parse = |name: &str| CqlType::parse_class_name(name).map(|(ty, _)| ty).map_err(|_| unsupported());
     let composite = class.strip_prefix("org.apache.cassandra.db.marshal.CompositeType(");
-    let Some(inner) = composite.and_then(|rest| rest.strip_suffix(')')) else { return Ok(vec![parse(class)?]) };
+    let Some(inner) = composite.and_then(|rest| rest.strip_suffix(')')) else {
+        return Ok(vec![parse(class)?]);
+    };
     let (mut types, mut depth, mut start) = (Vec::new(), 0_usize, 0);
     for (at, byte) in inner.bytes().enumerate() {
         match byte {

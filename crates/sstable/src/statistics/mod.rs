@@ -12,7 +12,7 @@ pub(crate) mod stats;
 use stdx::crc::{Crc32, crc32};
 
 use crate::cursor::{Cursor, Fault, describe};
-use crate::descriptor::Component;
+use crate::descriptor::{Component, Version};
 use crate::error::ReadError;
 use header::SerializationHeader;
 use stats::Stats;
@@ -40,7 +40,7 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self, version: Version) -> Vec<u8> {
         let mut validation = Vec::new();
         crate::cursor::put_shortbytes(&mut validation, self.partitioner.as_bytes());
         validation.extend_from_slice(&self.bloom_filter_fp_chance.to_be_bytes());
@@ -49,14 +49,14 @@ impl Statistics {
         let bodies = [
             (VALIDATION, validation),
             (COMPACTION, compaction),
-            (STATS, self.stats.encode(&self.header.clustering_types())),
+            (STATS, self.stats.encode(&self.header.clustering_types(), version)),
             (HEADER, self.header.encode()),
         ];
         encode_blocks(&bodies)
     }
 
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Statistics, ReadError> {
-        let blocks = blocks(bytes)?;
+    pub(crate) fn parse(bytes: &[u8], version: Version) -> Result<Statistics, ReadError> {
+        let blocks = blocks(bytes, !version.is_3x())?;
         let block = |kind: u32| {
             blocks.iter().find(|block| block.kind == kind).ok_or_else(|| {
                 ReadError::corrupt(Component::Statistics, 0, format!("block {kind} is missing"))
@@ -81,7 +81,7 @@ impl Statistics {
         let header = SerializationHeader::parse(&mut cursor).map_err(|fault| at(header_block, fault))??;
         let stats_block = block(STATS)?;
         let mut cursor = Cursor::new(stats_block.body);
-        let stats = Stats::parse(&mut cursor, &header).map_err(|fault| at(stats_block, fault))?;
+        let stats = Stats::parse(&mut cursor, &header, version).map_err(|fault| at(stats_block, fault))?;
         Ok(Statistics { partitioner, bloom_filter_fp_chance, cardinality, stats, header })
     }
 }
@@ -120,12 +120,13 @@ struct Block<'a> {
     body: &'a [u8],
 }
 
-/// Takes the file apart and checks all CRCs.
-fn blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>, ReadError> {
+/// Takes the file apart and checks all CRCs, if it has any.
+fn blocks(bytes: &[u8], has_crcs: bool) -> Result<Vec<Block<'_>>, ReadError> {
     let corrupt =
         |offset: usize, found: &str| ReadError::corrupt(Component::Statistics, offset as u64, found);
     let mut cursor = Cursor::new(bytes);
-    let contents = contents(&mut cursor).map_err(|fault| corrupt(cursor.position(), describe(fault)))?;
+    let contents =
+        contents(&mut cursor, has_crcs).map_err(|fault| corrupt(cursor.position(), describe(fault)))?;
     let ends = contents.iter().skip(1).map(|(_, offset)| *offset).chain([bytes.len()]);
     let mut blocks = Vec::with_capacity(contents.len());
     let mut expected = cursor.position();
@@ -133,23 +134,23 @@ fn blocks(bytes: &[u8]) -> Result<Vec<Block<'_>>, ReadError> {
         let Some(stored) = bytes.get(offset..end).filter(|_| offset == expected) else {
             return Err(corrupt(offset, "a block lies outside of the file or over another"));
         };
-        let Some((body, crc)) = stored.split_last_chunk::<4>() else {
-            return Err(corrupt(offset, "a block is too short for its CRC"));
+        let body = match stored.split_last_chunk::<4>() {
+            _ if !has_crcs => stored,
+            None => return Err(corrupt(offset, "a block is too short for its CRC")),
+            Some((body, crc)) if crc32(body) == u32::from_be_bytes(*crc) => body,
+            Some(_) => return Err(corrupt(offset, "the CRC of a block does not match")),
         };
-        if crc32(body) != u32::from_be_bytes(*crc) {
-            return Err(corrupt(offset, "the CRC of a block does not match"));
-        }
         blocks.push(Block { kind, offset, body });
         expected = end;
     }
     Ok(blocks)
 }
 
-fn contents(cursor: &mut Cursor<'_>) -> Result<Vec<(u32, usize)>, Fault> {
+fn contents(cursor: &mut Cursor<'_>, has_crcs: bool) -> Result<Vec<(u32, usize)>, Fault> {
     let count = cursor.u32()?;
     let mut crc = Crc32::new();
     crc.update(&count.to_be_bytes());
-    if cursor.u32()? != crc.value() || count > BLOCKS_MAX {
+    if (has_crcs && cursor.u32()? != crc.value()) || count > BLOCKS_MAX {
         return Err(Fault::Bad("the CRC of the block count does not match"));
     }
     let mut contents = Vec::with_capacity(count as usize);
@@ -159,7 +160,7 @@ fn contents(cursor: &mut Cursor<'_>) -> Result<Vec<(u32, usize)>, Fault> {
         crc.update(&offset.to_be_bytes());
         contents.push((kind, offset as usize));
     }
-    if cursor.u32()? != crc.value() {
+    if has_crcs && cursor.u32()? != crc.value() {
         return Err(Fault::Bad("the CRC of the table of contents does not match"));
     }
     Ok(contents)

@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use super::header::SerializationHeader;
 use super::histogram::EstimatedHistogram;
-use crate::cursor::{Cursor, Fault, put_vbytes};
+use crate::cursor::{Cursor, Fault, put_shortbytes, put_vbytes};
+use crate::descriptor::Version;
 use crate::metadata::{CommitLogInterval, CommitLogPosition};
 use crate::row::clustering::{decode_values, encode_values};
+use crate::row::deletion::Form;
 
 /// No place in a commit log.
 pub(crate) const NO_POSITION: CommitLogPosition = (-1, 0);
@@ -49,15 +51,17 @@ pub(crate) struct Stats {
 
 impl Stats {
     /// `types`: those of the clustering columns.
-    pub(crate) fn encode(&self, types: &[(CqlType, bool)]) -> Vec<u8> {
+    pub(crate) fn encode(&self, types: &[(CqlType, bool)], version: Version) -> Vec<u8> {
+        let is_short = version.has_short_deletions();
+        let local = |second: u32| if is_short { Form::short(Form::Short.clip(second)) } else { second };
         let mut out = Vec::with_capacity(8192);
         self.partition_sizes.encode(&mut out);
         self.cell_counts.encode(&mut out);
         put_position(&mut out, self.commit_log_upper);
         out.extend_from_slice(&self.min_timestamp_us.to_be_bytes());
         out.extend_from_slice(&self.max_timestamp_us.to_be_bytes());
-        out.extend_from_slice(&self.min_local_deletion_s.to_be_bytes());
-        out.extend_from_slice(&self.max_local_deletion_s.to_be_bytes());
+        out.extend_from_slice(&local(self.min_local_deletion_s).to_be_bytes());
+        out.extend_from_slice(&local(self.max_local_deletion_s).to_be_bytes());
         out.extend_from_slice(&self.min_ttl_s.to_be_bytes());
         out.extend_from_slice(&self.max_ttl_s.to_be_bytes());
         out.extend_from_slice(&self.compression_ratio.to_be_bytes());
@@ -65,19 +69,21 @@ impl Stats {
         out.extend_from_slice(&bins);
         out.extend_from_slice(&bins);
         for (second, count) in &self.droppable {
-            out.extend_from_slice(&second.to_be_bytes());
-            out.extend_from_slice(&count.to_be_bytes());
+            if is_short {
+                out.extend_from_slice(&(*second as f64).to_be_bytes());
+                out.extend_from_slice(&u64::from(*count).to_be_bytes());
+            } else {
+                out.extend_from_slice(&second.to_be_bytes());
+                out.extend_from_slice(&count.to_be_bytes());
+            }
         }
         out.extend_from_slice(&self.level.to_be_bytes());
         out.extend_from_slice(&self.repaired_at_ms.to_be_bytes());
-        vint::write_unsigned_vint(&mut out, self.clustering_types.len() as u64);
-        for name in &self.clustering_types {
-            put_vbytes(&mut out, name.as_bytes());
-        }
-        for bound in [&self.covered.start, &self.covered.end] {
-            out.push(bound.kind as u8);
-            out.extend_from_slice(&(bound.values.len() as u16).to_be_bytes());
-            encode_values(&bound.values, types, &mut out);
+        if is_short {
+            put_values(&mut out, &self.covered.start.values);
+            put_values(&mut out, &self.covered.end.values);
+        } else {
+            self.put_covered(&mut out, types);
         }
         out.push(u8::from(self.has_legacy_counter_shards));
         out.extend_from_slice(&self.columns.to_be_bytes());
@@ -91,6 +97,9 @@ impl Stats {
         put_uuid(&mut out, self.pending_repair);
         out.push(u8::from(self.is_transient));
         put_uuid(&mut out, self.host_id);
+        if is_short {
+            return out;
+        }
         out.push(u8::from(self.has_partition_deletions));
         put_vbytes(&mut out, &self.first_key);
         put_vbytes(&mut out, &self.last_key);
@@ -100,41 +109,47 @@ impl Stats {
         out
     }
 
+    fn put_covered(&self, out: &mut Vec<u8>, types: &[(CqlType, bool)]) {
+        vint::write_unsigned_vint(out, self.clustering_types.len() as u64);
+        for name in &self.clustering_types {
+            put_vbytes(out, name.as_bytes());
+        }
+        for bound in [&self.covered.start, &self.covered.end] {
+            out.push(bound.kind as u8);
+            out.extend_from_slice(&(bound.values.len() as u16).to_be_bytes());
+            encode_values(&bound.values, types, out);
+        }
+    }
+
     /// Bytes after the last field are ignored, as by Cassandra.
-    pub(crate) fn parse(cursor: &mut Cursor<'_>, header: &SerializationHeader) -> Result<Stats, Fault> {
+    pub(crate) fn parse(
+        cursor: &mut Cursor<'_>,
+        header: &SerializationHeader,
+        version: Version,
+    ) -> Result<Stats, Fault> {
+        let is_short = version.has_short_deletions();
         let partition_sizes = EstimatedHistogram::parse(cursor)?;
         let cell_counts = EstimatedHistogram::parse(cursor)?;
         let commit_log_upper = position(cursor)?;
         let (min_timestamp_us, max_timestamp_us) = (cursor.i64()?, cursor.i64()?);
-        let (min_local_deletion_s, max_local_deletion_s) = (cursor.u32()?, cursor.u32()?);
+        let min_local_deletion_s = local_deletion(cursor, is_short)?.unwrap_or(0);
+        let max_local_deletion_s = local_deletion(cursor, is_short)?.unwrap_or(NO_DELETION_TIME);
         let (min_ttl_s, max_ttl_s) = (cursor.i32()?, cursor.i32()?);
         let compression_ratio = cursor.f64()?;
-        cursor.i32()?;
-        let bins = cursor.count(12)?;
-        let mut droppable = Vec::with_capacity(bins);
-        for _ in 0..bins {
-            droppable.push((cursor.i64()?, cursor.u32()?));
-        }
+        let droppable = bins(cursor, is_short)?;
         let (level, repaired_at_ms) = (cursor.i32()?, cursor.i64()?);
-        let types = cursor.length()?;
-        if types != header.clustering.len() {
-            return Err(Fault::Bad("the clustering types differ from those of the header"));
-        }
-        let mut clustering_types = Vec::with_capacity(types);
-        for _ in 0..types {
-            let name = String::from_utf8(cursor.vbytes()?.to_vec());
-            clustering_types.push(name.map_err(|_| Fault::Bad("a type's name is not readable text"))?);
-        }
-        let types = header.clustering_types();
-        let covered = Slice { start: bound(cursor, &types)?, end: bound(cursor, &types)? };
+        let (clustering_types, covered) =
+            if is_short { legacy_covered(cursor, header, version)? } else { covered(cursor, header)? };
         let has_legacy_counter_shards = cursor.bool()?;
         let (columns, rows) = (cursor.i64()?, cursor.i64()?);
-        let commit_log_lower = position(cursor)?;
-        let intervals = cursor.count(24)?;
-        let mut commit_log_intervals = Vec::with_capacity(intervals);
-        for _ in 0..intervals {
-            commit_log_intervals.push((position(cursor)?, position(cursor)?));
-        }
+        let commit_log_lower = if version >= Version::Mb { position(cursor)? } else { NO_POSITION };
+        let commit_log_intervals = if version >= Version::Mc { intervals(cursor)? } else { Vec::new() };
+        let has_repair = version >= Version::Na;
+        let has_host = version == Version::Me || version >= Version::Nb;
+        let pending_repair = if has_repair { uuid(cursor)? } else { None };
+        let is_transient = has_repair && cursor.bool()?;
+        let host_id = if has_host { uuid(cursor)? } else { None };
+        let has_partition_deletions = is_short || cursor.bool()?;
         Ok(Stats {
             partition_sizes,
             cell_counts,
@@ -156,13 +171,13 @@ impl Stats {
             rows,
             commit_log_lower,
             commit_log_intervals,
-            pending_repair: uuid(cursor)?,
-            is_transient: cursor.bool()?,
-            host_id: uuid(cursor)?,
-            has_partition_deletions: cursor.bool()?,
-            first_key: cursor.vbytes()?.to_vec(),
-            last_key: cursor.vbytes()?.to_vec(),
-            token_space_coverage: cursor.f64()?,
+            pending_repair,
+            is_transient,
+            host_id,
+            has_partition_deletions,
+            first_key: if is_short { Vec::new() } else { cursor.vbytes()?.to_vec() },
+            last_key: if is_short { Vec::new() } else { cursor.vbytes()?.to_vec() },
+            token_space_coverage: if is_short { f64::NAN } else { cursor.f64()? },
         })
     }
 
@@ -206,6 +221,90 @@ pub(crate) fn nothing() -> Slice {
         start: Bound::new(BoundKind::ExclusiveStart, Vec::new(), &[]),
         end: Bound::new(BoundKind::ExclusiveEnd, Vec::new(), &[]),
     }
+}
+
+/// A bound of the local deletion times; `None` if it cannot be right.
+fn local_deletion(cursor: &mut Cursor<'_>, is_short: bool) -> Result<Option<u32>, Fault> {
+    let stored = cursor.u32()?;
+    Ok(if is_short { Form::Short.time(stored) } else { Some(stored) })
+}
+
+/// The tombstone histogram.
+fn bins(cursor: &mut Cursor<'_>, is_short: bool) -> Result<Vec<(i64, u32)>, Fault> {
+    cursor.i32()?;
+    let count = cursor.count(if is_short { 16 } else { 12 })?;
+    let mut bins = Vec::with_capacity(count);
+    for _ in 0..count {
+        bins.push(if is_short {
+            let second = cursor.f64()?;
+            (second as i64, u32::try_from(cursor.i64()?.max(0)).unwrap_or(u32::MAX))
+        } else {
+            (cursor.i64()?, cursor.u32()?)
+        });
+    }
+    Ok(bins)
+}
+
+fn intervals(cursor: &mut Cursor<'_>) -> Result<Vec<CommitLogInterval>, Fault> {
+    let count = cursor.count(24)?;
+    let mut intervals = Vec::with_capacity(count);
+    for _ in 0..count {
+        intervals.push((position(cursor)?, position(cursor)?));
+    }
+    Ok(intervals)
+}
+
+/// Clustering types and the covered slice.
+fn covered(cursor: &mut Cursor<'_>, header: &SerializationHeader) -> Result<(Vec<String>, Slice), Fault> {
+    let types = cursor.length()?;
+    if types != header.clustering.len() {
+        return Err(Fault::Bad("the clustering types differ from those of the header"));
+    }
+    let mut clustering_types = Vec::with_capacity(types);
+    for _ in 0..types {
+        let name = String::from_utf8(cursor.vbytes()?.to_vec());
+        clustering_types.push(name.map_err(|_| Fault::Bad("a type's name is not readable text"))?);
+    }
+    let types = header.clustering_types();
+    let covered = Slice { start: bound(cursor, &types)?, end: bound(cursor, &types)? };
+    Ok((clustering_types, covered))
+}
+
+/// The lists of least and greatest clustering values, which old versions kept wrongly.
+fn legacy_covered(
+    cursor: &mut Cursor<'_>,
+    header: &SerializationHeader,
+    version: Version,
+) -> Result<(Vec<String>, Slice), Fault> {
+    let types = header.clustering_types();
+    let all = Slice { start: Bound::bottom(), end: Bound::top() };
+    let (start, end) = (values(cursor)?, values(cursor)?);
+    let is_trusted = version >= Version::Md && start.len().max(end.len()) <= types.len();
+    let covered = if is_trusted {
+        Slice {
+            start: Bound::new(BoundKind::InclusiveStart, start, &types),
+            end: Bound::new(BoundKind::InclusiveEnd, end, &types),
+        }
+    } else {
+        all
+    };
+    Ok((Vec::new(), covered))
+}
+
+fn values(cursor: &mut Cursor<'_>) -> Result<Vec<Value>, Fault> {
+    let count = cursor.count(2)?;
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
+        values.push(Some(bytes::Bytes::copy_from_slice(cursor.shortbytes()?)));
+    }
+    Ok(values)
+}
+
+/// Appends the values up to the first that is null.
+fn put_values(out: &mut Vec<u8>, values: &[Value]) {
+    let count = values.iter().take_while(|value| value.is_some()).count();
+    out.extend_from_slice(&(count as u32).to_be_bytes());
+    values.iter().flatten().take(count).for_each(|value| put_shortbytes(out, value));
 }
 
 fn put_position(out: &mut Vec<u8>, (segment, byte): CommitLogPosition) {

@@ -163,7 +163,7 @@ fn text(ty: &CqlType, bytes: &[u8]) -> Value {
 }
 
 fn signed(bytes: &[u8]) -> i64 {
-    crate::partitions::signed(bytes)
+    crate::index::partitions::signed(bytes)
 }
 
 fn value(ty: &CqlType, bytes: &[u8]) -> Value {

@@ -9,7 +9,8 @@ use model::{
     Column, ColumnId, ColumnKind, CqlType, Marker, PartitionHeader, Slices, Table, TableId, Unfiltered,
 };
 
-use crate::statistics::header::{HeaderColumn, SerializationHeader};
+use crate::error::ReadError;
+use crate::statistics::header::{HeaderColumn, SerializationHeader, key_types};
 
 /// A partition, read whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,11 +151,10 @@ impl TableBuilder {
 }
 
 /// The table that a file's header describes.
-pub(super) fn table_of(header: &SerializationHeader, options: TableOptions) -> Arc<Table> {
+pub(super) fn table_of(header: &SerializationHeader, options: TableOptions) -> Result<Arc<Table>, ReadError> {
     let mut table = TableBuilder::new("t");
     table.0.options = options;
-    for (i, name) in key_types(&header.key_type).iter().enumerate() {
-        let (ty, _) = CqlType::parse_class_name(name).unwrap();
+    for (i, ty) in key_types(&header.key_type)?.into_iter().enumerate() {
         table = table.column(&format!("k{i}"), ty, ColumnKind::PartitionKey, false);
     }
     for (i, column) in header.clustering.iter().enumerate() {
@@ -171,21 +171,5 @@ pub(super) fn table_of(header: &SerializationHeader, options: TableOptions) -> A
     for column in sorted(&header.regulars) {
         table = table.column(&column.name, column.ty, ColumnKind::Regular, false);
     }
-    table.build()
-}
-
-fn key_types(class: &str) -> Vec<String> {
-    let Some(inner) = class.strip_prefix("org.apache.cassandra.db.marshal.CompositeType(") else {
-        return vec![class.to_owned()];
-    };
-    let (mut types, mut depth) = (vec![String::new()], 0);
-    for character in inner[..inner.len() - 1].chars() {
-        depth += i32::from(character == '(') - i32::from(character == ')');
-        if character == ',' && depth == 0 {
-            types.push(String::new());
-        } else {
-            types.last_mut().unwrap().push(character);
-        }
-    }
-    types
+    Ok(table.build())
 }

@@ -6,12 +6,14 @@ use stdx::vint;
 use crate::chunk::writer::Appender;
 use crate::cursor::{Cursor, Fault, describe, put_shortbytes};
 use crate::error::{ReadError, WriteError};
-use crate::partitions::{put_signed, signed};
-use crate::row::deletion;
+use crate::row::deletion::{self, Form};
 use crate::trie::builder::{Builder, Payload};
 use crate::trie::node::Node;
 use crate::trie::pages::Pages;
 use crate::trie::walk::Descending;
+
+use super::Block;
+use super::partitions::{put_signed, signed};
 
 /// An entry without its key at most.
 const ENTRY_BYTES_MAX: usize = 9 + 9 + 9 + 12;
@@ -25,19 +27,6 @@ pub(crate) struct RowIndexEntry {
     /// The partition in Data.db.
     pub(crate) data: u64,
     pub(crate) root: u64,
-    pub(crate) blocks: u32,
-    pub(crate) deletion: DeletionTime,
-}
-
-/// A block of a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Block {
-    /// Nothing in it stands before this place.
-    pub(crate) separator: Vec<u8>,
-    /// Its first byte, from the partition's start.
-    pub(crate) offset: u64,
-    /// The range deletion that is open where it starts.
-    pub(crate) open: Option<DeletionTime>,
 }
 
 /// Reads the entry at a position of Rows.db.
@@ -54,14 +43,15 @@ fn parse_entry(cursor: &mut Cursor<'_>, position: u64) -> Result<RowIndexEntry, 
     let base = position + cursor.position() as u64;
     let data = cursor.uvint()?;
     let distance = cursor.vint()?;
-    let blocks = cursor.uvint32()?;
+    if cursor.uvint32()? < 0 {
+        return Err(Fault::Bad("a count of blocks is negative"));
+    }
+    deletion::whole(cursor, Form::Long)?;
     let root = u64::try_from((base as i64).wrapping_add(distance)).ok().filter(|root| *root < position);
     Ok(RowIndexEntry {
         key,
         data,
         root: root.ok_or(Fault::Bad("a partition's row index is not before its entry"))?,
-        blocks: u32::try_from(blocks).map_err(|_| Fault::Bad("a count of blocks is negative"))?,
-        deletion: deletion::whole(cursor)?,
     })
 }
 
@@ -84,9 +74,11 @@ fn block(node: &Node, separator: Vec<u8>) -> Result<Block, Fault> {
     let (kind, bytes) = node.payload();
     let mut cursor = Cursor::new(bytes);
     let offset = signed(cursor.take(usize::from(kind & 7))?);
-    let open = if kind & HAS_OPEN_DELETION != 0 { Some(deletion::whole(&mut cursor)?) } else { None };
+    let open =
+        if kind & HAS_OPEN_DELETION != 0 { Some(deletion::whole(&mut cursor, Form::Long)?) } else { None };
     Ok(Block {
         separator,
+        is_exact: false,
         offset: u64::try_from(offset).map_err(|_| Fault::Bad("a block's offset is negative"))?,
         open: open.filter(|deletion| !deletion.is_live()),
     })
@@ -190,7 +182,7 @@ impl RowIndexWriter {
         vint::write_unsigned_vint(&mut entry, data);
         vint::write_vint(&mut entry, root as i64 - base as i64);
         vint::write_unsigned_vint32(&mut entry, self.blocks as i32);
-        deletion::put_whole(&mut entry, deletion)?;
+        deletion::put_whole(&mut entry, deletion, Form::Long)?;
         out.append(&entry)?;
         Ok(Some(position))
     }
@@ -202,7 +194,7 @@ fn payload(offset: u64, open: Option<DeletionTime>) -> Result<Payload, WriteErro
     let mut kind = width as u8;
     if let Some(open) = open {
         kind |= HAS_OPEN_DELETION;
-        deletion::put_whole(&mut bytes, &open)?;
+        deletion::put_whole(&mut bytes, &open, Form::Long)?;
     }
     Ok(Payload { kind, bytes })
 }

@@ -5,11 +5,11 @@
 
 use model::PartitionKey;
 use model::token::murmur3_x64_128;
-use model::value::comparable::encode_partition_key;
 
 use crate::chunk::writer::Appender;
 use crate::cursor::{Cursor, Fault, describe, put_shortbytes};
 use crate::error::{ReadError, WriteError};
+use crate::partitioner::Partitioner;
 use crate::trie::builder::{Builder, Payload};
 use crate::trie::node::Node;
 use crate::trie::pages::Pages;
@@ -34,13 +34,14 @@ pub(crate) enum Target {
 pub(crate) struct PartitionIndex {
     pages: Pages,
     root: u64,
+    pub(crate) partitioner: Partitioner,
     pub(crate) count: u64,
     pub(crate) first: PartitionKey,
     pub(crate) last: PartitionKey,
 }
 
 impl PartitionIndex {
-    pub(crate) fn open(pages: Pages) -> Result<PartitionIndex, ReadError> {
+    pub(crate) fn open(pages: Pages, partitioner: Partitioner) -> Result<PartitionIndex, ReadError> {
         let bytes = pages.bytes();
         let tail_bytes = TAIL_BYTES_MAX.min(bytes);
         let tail = pages.range(bytes - tail_bytes, tail_bytes as usize)?;
@@ -60,17 +61,19 @@ impl PartitionIndex {
             return Err(corrupt("the footer points out of the file"));
         };
         let mut cursor = Cursor::new(&rest[keys_at..]);
-        let (first, last) = first_and_last(&mut cursor).map_err(|fault| corrupt(describe(fault)))?;
-        if !cursor.is_at_end() || first > last || (first == last) != (count == 1) {
+        let (first, last) =
+            first_and_last(&mut cursor, &partitioner).map_err(|fault| corrupt(describe(fault)))?;
+        let order = partitioner.compare(&first, &last);
+        if !cursor.is_at_end() || order.is_gt() || order.is_eq() != (count == 1) {
             return Err(corrupt("first and last key are out of order"));
         }
-        Ok(PartitionIndex { pages, root, count, first, last })
+        Ok(PartitionIndex { pages, root, partitioner, count, first, last })
     }
 
     /// Where the partition may be: its key must be compared with the one stored there.
     pub(crate) fn find(&self, key: &PartitionKey) -> Result<Option<Target>, ReadError> {
         let mut encoded = Vec::with_capacity(key.key.len() + 16);
-        encode_partition_key(key, &mut encoded);
+        self.partitioner.encode_key(key, &mut encoded);
         let (node, length) = follow(&self.pages, self.root, &encoded)?;
         if length < encoded.len() && node.count() > 0 {
             return Ok(None);
@@ -115,10 +118,13 @@ impl PartitionIndex {
 /// An iteration over partitions.
 pub(crate) struct Targets(Ascending);
 
-fn first_and_last(cursor: &mut Cursor<'_>) -> Result<(PartitionKey, PartitionKey), Fault> {
+fn first_and_last(
+    cursor: &mut Cursor<'_>,
+    partitioner: &Partitioner,
+) -> Result<(PartitionKey, PartitionKey), Fault> {
     let mut key = || {
         let bytes = cursor.shortbytes()?;
-        Ok(PartitionKey::new(bytes::Bytes::copy_from_slice(bytes)))
+        Ok(partitioner.key(bytes::Bytes::copy_from_slice(bytes)))
     };
     Ok((key()?, key()?))
 }
@@ -162,7 +168,7 @@ impl PartitionIndexWriter {
 
     pub(crate) fn add(&mut self, key: &PartitionKey, target: Target) -> Result<(), WriteError> {
         let mut encoded = Vec::with_capacity(key.key.len() + 16);
-        encode_partition_key(key, &mut encoded);
+        Partitioner::Murmur3.encode_key(key, &mut encoded);
         let (_, h2) = murmur3_x64_128(&key.key);
         let mut bytes = vec![h2 as u8];
         let width = put_signed(

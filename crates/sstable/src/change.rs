@@ -26,15 +26,18 @@ pub struct StatisticsChange {
 }
 
 /// Replaces `Statistics.db`: after a crash the old one or the new one is there. An SSTable that is open keeps what it
-/// read.
+/// read. Files of versions that are not written any more stay as they are: no node of ours has made them.
 pub fn change_statistics(
     disk: &Arc<dyn Disk>,
     descriptor: &Descriptor,
     change: &StatisticsChange,
 ) -> Result<(), ReadError> {
+    if !descriptor.version.is_writable() {
+        return Ok(());
+    }
     let path = descriptor.path(Component::Statistics);
     let io = |source| ReadError::io(Component::Statistics, 0, source);
-    let mut statistics = Statistics::parse(&disk.read_all(&path).map_err(io)?)?;
+    let mut statistics = Statistics::parse(&disk.read_all(&path).map_err(io)?, descriptor.version)?;
     let stats = &mut statistics.stats;
     stats.level = change.level.unwrap_or(stats.level);
     stats.repaired_at_ms = change.repaired_at_ms.unwrap_or(stats.repaired_at_ms);
@@ -45,5 +48,5 @@ pub fn change_statistics(
         stats.commit_log_lower = NO_POSITION;
         stats.commit_log_upper = NO_POSITION;
     }
-    disk.write_all_synced(&path, &statistics.encode()).map_err(io)
+    disk.write_all_synced(&path, &statistics.encode(descriptor.version)).map_err(io)
 }

@@ -28,6 +28,7 @@ mod stream;
 mod trie;
 
 pub mod change;
+pub mod histograms;
 
 pub mod reader;
 pub mod scrub;
@@ -37,6 +38,7 @@ pub mod writer;
 pub use change::{StatisticsChange, change_statistics};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use error::{ReadError, WriteError};
+pub use histograms::{Histograms, read_histograms};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
 pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};

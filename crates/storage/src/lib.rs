@@ -16,7 +16,9 @@ pub mod error;
 pub use error::{OpenError, ReadError, WriteError};
 
 mod engine;
-pub use engine::{Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableStats};
+pub use engine::{
+    Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableDetails, TableStats,
+};
 
 pub mod compaction;
 pub use compaction::{
@@ -27,7 +29,12 @@ pub use compaction::{
 mod shards;
 
 pub mod snapshot;
+pub use sstable::{Component, Descriptor};
+
 pub use snapshot::{FailedImport, ImportOptions, SnapshotInfo, SnapshotOptions};
+
+mod metrics;
+pub use metrics::HistogramSnapshot;
 
 mod table;
 

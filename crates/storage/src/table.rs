@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use sstable::SsTable;
 
 use crate::memtable::Memtable;
+use crate::metrics::TableMetrics;
 use crate::shards::shard_of;
 
 /// Table versions whose dictionary numbers are remembered.
@@ -35,6 +36,7 @@ pub(crate) struct TableState {
     /// One per shard; one in all if it is local.
     pub slots: Vec<Slot>,
     pub next_sstable_id: AtomicU64,
+    pub metrics: TableMetrics,
     /// `dir` and those above it are safe.
     pub has_dir: AtomicBool,
     /// Ids of SSTables whose files lie in `dir` though no view holds them: being written, or waiting for removal.
@@ -85,6 +87,7 @@ impl TableState {
             next_sstable_id: AtomicU64::new(1),
             has_dir: AtomicBool::new(false),
             claimed_ids: Mutex::default(),
+            metrics: TableMetrics::default(),
         }
     }
 

@@ -63,7 +63,10 @@ impl std::fmt::Display for CommandError {
                 write!(f, "nodetool: {text}\nSee 'nodetool help' or 'nodetool help <command>'.")
             }
             CommandError::Later(name) => {
-                write!(f, "nodetool: {name} is not yet supported by Helenus; a later step brings it (see COMPAT.md)")
+                write!(
+                    f,
+                    "nodetool: {name} is not yet supported by Helenus; a later step brings it (see COMPAT.md)"
+                )
             }
         }
     }

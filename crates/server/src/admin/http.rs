@@ -2,12 +2,12 @@
 //!
 //! Read in order: [`AdminServer`], `answer` (which requests are let in), [`Lines`] (the answer as it comes).
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::cell::Cell;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -209,7 +209,8 @@ mod tests {
         for host in ["localhost", "localhost:7199", "127.0.0.1:7199", "127.1.2.3", "[::1]:7199", "[::1]"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "evil.example", "127.0.0.1.evil.example:7199", "10.0.0.1:7199", "[2001:db8::1]:7199"] {
+        for host in ["", "evil.example", "127.0.0.1.evil.example:7199", "10.0.0.1:7199", "[2001:db8::1]:7199"]
+        {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -26,6 +26,3 @@ mod units;
 
 pub use execute::Admin;
 pub use http::AdminServer;
-
-#[cfg(test)]
-mod tests;

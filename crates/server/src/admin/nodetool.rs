@@ -40,7 +40,9 @@ pub fn parse_call(words: &[String]) -> Result<Call, CommandError> {
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let mut value = || {
-            rest.next().cloned().ok_or_else(|| usage(format!("Required values for option '{word}' not provided")))
+            rest.next()
+                .cloned()
+                .ok_or_else(|| usage(format!("Required values for option '{word}' not provided")))
         };
         match word.as_str() {
             "-h" | "--host" => call.host = value()?,
@@ -95,7 +97,9 @@ fn told(error: &dyn std::fmt::Display) -> ExitCode {
 fn address(call: &Call) -> Result<SocketAddr, String> {
     let ip = match call.host.as_str() {
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        host => host.parse().map_err(|_| format!("{host} is no IP address; the admin port is on 127.0.0.1"))?,
+        host => {
+            host.parse().map_err(|_| format!("{host} is no IP address; the admin port is on 127.0.0.1"))?
+        }
     };
     Ok(SocketAddr::new(ip, call.port))
 }
@@ -103,10 +107,14 @@ fn address(call: &Call) -> Result<SocketAddr, String> {
 async fn send(runtime: &Runtime, call: &Call) -> Result<u8, String> {
     let address = address(call)?;
     let stream = runtime.connect(address).await.map_err(|error| {
-        format!("Failed to connect to '{}:{}' - {error}. Is the node up, with this --admin-port?", call.host, call.port)
+        format!(
+            "Failed to connect to '{}:{}' - {error}. Is the node up, with this --admin-port?",
+            call.host, call.port
+        )
     })?;
-    let is_no_helenus =
-        |error: hyper::Error| format!("'{address}' does not answer as the admin port of Helenus does: {error}");
+    let is_no_helenus = |error: hyper::Error| {
+        format!("'{address}' does not answer as the admin port of Helenus does: {error}")
+    };
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(HttpStream::new(stream)).await.map_err(is_no_helenus)?;
     runtime.spawn_local(async move {
@@ -134,7 +142,8 @@ async fn send(runtime: &Runtime, call: &Call) -> Result<u8, String> {
         rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();
-            let line = serde_json::from_slice(&line).map_err(|error| format!("an answer is not understood: {error}"))?;
+            let line = serde_json::from_slice(&line)
+                .map_err(|error| format!("an answer is not understood: {error}"))?;
             if let Some(code) = shown.show(line) {
                 return Ok(code);
             }

@@ -15,7 +15,7 @@ pub struct HttpStream {
     read: ReadHalf,
     write: WriteHalf,
     buffer: Box<[u8; READ_BYTES]>,
-    /// The shutdown under way.
+    /// Nothing more will be written.
     is_shut_down: bool,
 }
 
@@ -51,11 +51,12 @@ impl Write for HttpStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_shut_down {
-            let shutdown = std::pin::pin!(self.write.shutdown());
+        let this = &mut *self;
+        if !this.is_shut_down {
+            let shutdown = std::pin::pin!(this.write.shutdown());
             ready!(shutdown.poll(cx))?;
-            self.is_shut_down = true;
         }
+        this.is_shut_down = true;
         Poll::Ready(Ok(()))
     }
 }

@@ -18,9 +18,10 @@ pub fn help(command: Option<&str>) -> String {
 }
 
 fn overview() -> String {
-    let mut text = "usage: helenus nodetool [(-p <port> | --port <port>)] [(-h <host> | --host <host>)]\n        \
+    let mut text =
+        "usage: helenus nodetool [(-p <port> | --port <port>)] [(-h <host> | --host <host>)]\n        \
                     <command> [<args>]\n\nThe commands are:\n"
-        .to_owned();
+            .to_owned();
     for spec in SPECS {
         text.push_str(&format!("    {:<35} {}\n", spec.name, spec.about));
     }
@@ -34,7 +35,10 @@ fn overview() -> String {
 }
 
 fn one(spec: &Spec) -> String {
-    let mut text = format!("NAME\n        nodetool {} - {}\n\nSYNOPSIS\n        nodetool {}", spec.name, spec.about, spec.name);
+    let mut text = format!(
+        "NAME\n        nodetool {} - {}\n\nSYNOPSIS\n        nodetool {}",
+        spec.name, spec.about, spec.name
+    );
     let named = |names: &[&str], value: Option<&str>, joined: &str| {
         let with_value: Vec<String> = names
             .iter()
@@ -47,7 +51,11 @@ fn one(spec: &Spec) -> String {
     }
     text.push_str(&format!(" {}\n\nOPTIONS\n", spec.arguments));
     for option in spec.options {
-        text.push_str(&format!("        {}\n            {}\n\n", named(option.names, option.value, ", "), option.about));
+        text.push_str(&format!(
+            "        {}\n            {}\n\n",
+            named(option.names, option.value, ", "),
+            option.about
+        ));
     }
     if !spec.aliases.is_empty() {
         text.push_str(&format!("        Also known as {}\n\n", spec.aliases.join(", ")));

@@ -42,6 +42,12 @@ impl EstimatedHistogram {
         self.counts[bucket] += 1;
     }
 
+    /// Upper ends of buckets, and how many values are in each.
+    pub(crate) fn buckets(&self) -> Vec<(u64, u64)> {
+        let ends = self.offsets.iter().map(|offset| *offset as u64).chain([u64::MAX]);
+        ends.zip(self.counts.iter().copied()).collect()
+    }
+
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.counts.len() as u32).to_be_bytes());
         for (i, count) in self.counts.iter().enumerate() {

@@ -156,6 +156,7 @@ impl Core {
         });
         drop(shard);
         self.discard_memtable(memtable);
+        table.metrics.memtable_switches.fetch_add(1, Ordering::Relaxed);
         self.flushes_count.fetch_add(1, Ordering::Relaxed);
     }
 

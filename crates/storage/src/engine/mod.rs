@@ -19,12 +19,15 @@ mod snapshots;
 
 mod import;
 
+mod details;
+pub use details::TableDetails;
+
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
 mod damage;
-pub use damage::{Health, SetAside};
 use damage::Damage;
+pub use damage::{Health, SetAside};
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;

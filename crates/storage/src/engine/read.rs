@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::merge::merge_streams;
-use model::partition::{PartitionIterator, PartitionStream, SourceError};
-use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table};
+use model::partition::{PartitionHeader, PartitionIterator, PartitionStream, SourceError};
+use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table, Unfiltered};
 
 use super::Core;
 use super::damage::Watch;
 use super::scan::RangeScan;
 use crate::ReadError;
 use crate::memtable::Memtable;
-use crate::table::View;
+use crate::metrics::{TableMetrics, is_sampled};
+use crate::table::{TableState, View};
 
 impl Core {
     pub(super) fn read(&self, command: &ReadCommand) -> Result<Box<dyn PartitionIterator>, ReadError> {
@@ -42,12 +43,20 @@ impl Core {
         let state = tables.get(&table.id).ok_or(ReadError::UnknownTable(table.id))?;
         let view = state.slots[state.shard_of(key)].view.load();
         self.damage.check_token(table.id, key.token)?;
-        read_view(&view, &self.damage.watch(state), table, key, slices, reversed)
+        let began = is_sampled().then(|| self.runtime.clock().monotonic());
+        let metrics = &state.metrics;
+        let stream = read_view(&view, metrics, &self.damage.watch(state), table, key, slices, reversed)?;
+        metrics.note_read(began.map(|began| self.runtime.clock().monotonic().saturating_sub(began)));
+        Ok(match (stream, began) {
+            (Some(stream), Some(_)) => Some(Box::new(Counting::new(stream, state.clone()))),
+            (stream, _) => stream,
+        })
     }
 }
 
 fn read_view(
     view: &View,
+    metrics: &TableMetrics,
     watch: &Watch,
     table: &Arc<Table>,
     key: &PartitionKey,
@@ -66,17 +75,57 @@ fn read_view(
     let mut sources: Vec<Box<dyn PartitionStream>> = newest.into_iter().collect();
     sources.extend(view.flushing.iter().rev().filter_map(from_memtable));
     let memtables_count = sources.len();
+    let mut false_positives = 0;
     for sstable in view.sstables.iter().filter(|sstable| sstable.may_contain(key)) {
         let stream = sstable
             .read(table, key, slices, reversed)
             .inspect_err(|error| watch.failed(sstable, error))
             .map_err(source_error)?;
+        false_positives += u64::from(stream.is_none());
         sources.extend(stream.map(|stream| watch.stream(sstable, stream)));
     }
+    metrics.note_sstables(sources.len() - memtables_count, false_positives);
     if sources.len() <= 1 && sources.len() == memtables_count {
         return Ok(sources.pop());
     }
     Ok(Some(merge_streams(table.clone(), sources, reversed)?))
+}
+
+/// A stream that counts what is read of it.
+struct Counting {
+    stream: Box<dyn PartitionStream>,
+    table: Arc<TableState>,
+    live: u64,
+    tombstones: u64,
+}
+
+impl Counting {
+    fn new(stream: Box<dyn PartitionStream>, table: Arc<TableState>) -> Counting {
+        Counting { stream, table, live: 0, tombstones: 0 }
+    }
+}
+
+impl PartitionStream for Counting {
+    fn header(&self) -> &PartitionHeader {
+        self.stream.header()
+    }
+
+    fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
+        let next = self.stream.next()?;
+        match &next {
+            Some(Unfiltered::Row(row)) if row.deletion.is_live() => self.live += 1,
+            Some(_) => self.tombstones += 1,
+            None => {}
+        }
+        Ok(next)
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.table.metrics.live_per_read.add(self.live);
+        self.table.metrics.tombstones_per_read.add(self.tombstones);
+    }
 }
 
 /// The table whose columns are to be kept, if the memtable may hold others.

@@ -12,6 +12,7 @@ use stdx::vint::write_unsigned_vint;
 
 use super::Core;
 use crate::commitlog::record::RecordKind;
+use crate::metrics::is_sampled;
 use crate::options::SyncMode;
 use crate::table::TableState;
 use crate::{Commit, WriteError};
@@ -35,8 +36,15 @@ impl Core {
         let tables = self.tables.load();
         let target = |mutation| self.target(&tables, mutation);
         let mut commit = Commit::nothing();
+        let began = is_sampled().then(|| self.runtime.clock().monotonic());
+        let note = |group: &[Target<'_>]| {
+            let took = began.map(|began| self.runtime.clock().monotonic().saturating_sub(began));
+            group.iter().for_each(|target| target.state.metrics.note_write(took));
+        };
         if let [mutation] = mutations {
-            self.apply_to_shard(&[target(mutation)?], &mut commit)?;
+            let group = [target(mutation)?];
+            self.apply_to_shard(&group, &mut commit)?;
+            note(&group);
         } else {
             let mut targets = mutations.iter().map(target).collect::<Result<Vec<_>, _>>()?;
             targets.sort_by_key(|target| target.shard);
@@ -47,6 +55,7 @@ impl Core {
             }
             for group in groups {
                 self.apply_to_shard(group, &mut commit)?;
+                note(group);
             }
         }
         self.schedule_flush_if_needed();

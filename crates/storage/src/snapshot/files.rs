@@ -154,6 +154,15 @@ pub(crate) fn find_all(disk: &dyn Disk, data_dir: &Path) -> Result<Vec<Found>, O
     Ok(found)
 }
 
+/// Bytes that only the snapshots of one table hold.
+pub(crate) fn true_bytes_of(disk: &dyn Disk, table_dir: &Path) -> Result<u64, OpenError> {
+    let mut bytes = 0;
+    for (_, dir) in directories(disk, &table_dir.join(SNAPSHOTS))? {
+        bytes += describe(disk, table_dir, dir)?.info.true_bytes;
+    }
+    Ok(bytes)
+}
+
 /// Directories in a directory; none if it is not there.
 fn directories(disk: &dyn Disk, dir: &Path) -> Result<Vec<(String, PathBuf)>, OpenError> {
     match disk.list(dir) {

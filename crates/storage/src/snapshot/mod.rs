@@ -87,3 +87,8 @@ impl Default for ImportOptions {
         }
     }
 }
+
+/// Milliseconds since 1970 as manifests hold them: `2026-11-22T21:46:45.270Z`.
+pub fn moment_text(ms: i64) -> String {
+    time::to_text(ms)
+}

@@ -1,5 +1,6 @@
 //! The engine as a whole, on the simulated and the real disk.
 
+mod checker;
 mod crash;
 mod flush;
 mod log;

@@ -167,7 +167,7 @@ impl fmt::Display for Reason {
             }
             Reason::LevelFull { level } => write!(f, "level {level} is full"),
             Reason::LevelZeroBehind => f.write_str("level 0 is far behind"),
-            Reason::LevelZero => f.write_str("level 0 goes up"),
+            Reason::LevelZero => f.write_str("level 0 is joined"),
             Reason::CurrentWindow => f.write_str("similar sizes in the current window"),
             Reason::PastWindow { start_ms } => write!(f, "the window that began at {start_ms} ms is over"),
             Reason::Overlap { level, overlap } => write!(f, "{overlap} overlap on level {level}"),

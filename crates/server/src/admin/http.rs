@@ -98,6 +98,7 @@ async fn serve(runtime: Runtime, stream: HttpStream, admin: Arc<Admin>, _counted
     let mut connection = std::pin::pin!(
         hyper::server::conn::http1::Builder::new()
             .keep_alive(false)
+            .half_close(true)
             .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(stream, service)
     );

@@ -26,10 +26,13 @@ impl Admin {
         }
         table.row(["compactions completed".to_owned(), stats.completed_tasks.to_string()]);
         table.row(["data compacted".to_owned(), size(stats.bytes_compacted)]);
+        // Not counted.
+        table.row(["compressed data compacted", "n/a"]);
         table.row(["compactions aborted", "0"]);
         table.row(["compactions reduced", "0"]);
         table.row(["sstables dropped from compaction", "0"]);
         let per_hour = stats.completed_tasks as f64 * 3_600.0 / uptime_s;
+        table.row(["15 minute rate", "n/a"]);
         table.row(["mean rate".to_owned(), format!("{per_hour:.2}/hour")]);
         table.row([
             "compaction throughput (MiB/s)".to_owned(),

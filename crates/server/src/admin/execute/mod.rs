@@ -29,6 +29,21 @@ use crate::native::EventHub;
 /// How often progress is told.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(300);
 
+/// How commands begin that only ask: they are not logged.
+const ASKING: [&str; 11] = [
+    "compactionstats",
+    "datapaths",
+    "describe",
+    "get",
+    "help",
+    "info",
+    "list",
+    "ring",
+    "status",
+    "table",
+    "version",
+];
+
 /// What commands work on.
 pub struct Admin {
     runtime: Runtime,
@@ -102,7 +117,9 @@ impl Admin {
     pub async fn run(&self, words: &[String], console: Console) {
         let code = match command::parse(words) {
             Ok(parsed) => {
-                tracing::info!(command = %words.join(" "), "nodetool");
+                if !ASKING.iter().any(|prefix| parsed.spec.name.starts_with(prefix)) {
+                    tracing::info!(command = %words.join(" "), "nodetool");
+                }
                 match self.dispatch(&parsed, &console).await {
                     Ok(()) => 0,
                     Err(failure) => {

@@ -4,11 +4,12 @@
 //! request each gives is a call into the engine. Digests, read repair, hints, Paxos and the batchlog come
 //! with the cluster, here.
 //!
-//! Read in order: [`Consistency`], [`Coordinator`].
+//! Read in order: [`Consistency`], [`Coordinator`], [`reads`] (reads whose data is not in memory).
 //!
 //! Never here: CQL text.
 
 mod consistency;
+mod reads;
 
 pub use consistency::Consistency;
 
@@ -23,12 +24,15 @@ use storage::{Commit, Engine, PartitionLock, ReadError, WriteError};
 pub struct Coordinator {
     engine: Arc<Engine>,
     topology: Arc<Topology>,
+    /// For reads that are run on threads that wait.
+    long_reads: Arc<tokio::sync::Semaphore>,
 }
 
 impl Coordinator {
     /// A coordinator over this node's engine.
     pub fn new(engine: Arc<Engine>, topology: Arc<Topology>) -> Coordinator {
-        Coordinator { engine, topology }
+        let long_reads = Arc::new(tokio::sync::Semaphore::new(reads::LONG_READS_MAX));
+        Coordinator { engine, topology, long_reads }
     }
 
     /// The cluster as of now.

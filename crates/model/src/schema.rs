@@ -24,6 +24,25 @@ impl fmt::Display for TableId {
     }
 }
 
+/// The order of columns in the rows of files, and in DESCRIBE: one cell before many, then names that begin with a byte
+/// above 127, then by unsigned bytes.
+///
+/// Source: `ColumnMetadata.comparisonOrder` shifts the first bytes of a name down with their flipped sign.
+pub fn stored_order(name: &str, is_multi_cell: bool) -> (bool, bool, &[u8]) {
+    (is_multi_cell, is_ascii_first(name), name.as_bytes())
+}
+
+/// The order of columns in `SELECT *`: by unsigned bytes, but names that begin with a byte above 127 come first if they
+/// have one cell. As seen in Cassandra's answers.
+pub fn answer_order(name: &str, is_multi_cell: bool) -> (u8, &[u8]) {
+    let group = if is_ascii_first(name) { 1 } else { u8::from(is_multi_cell) * 2 };
+    (group, name.as_bytes())
+}
+
+fn is_ascii_first(name: &str) -> bool {
+    name.as_bytes().first().is_none_or(u8::is_ascii)
+}
+
 /// A column's number in its table: stable while the process runs, never given to another column of the
 /// table (not even to one of the same name after a DROP). Not stored: files and logs say names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,9 +104,9 @@ pub struct Table {
     pub partition_key: Vec<Column>,
     /// Clustering columns in order.
     pub clustering: Vec<Column>,
-    /// Static columns by name.
+    /// Static columns in their [`answer_order`].
     pub statics: Vec<Column>,
-    /// Regular columns by name.
+    /// Regular columns in their [`answer_order`].
     pub regulars: Vec<Column>,
     /// All columns are counters but those of the key.
     pub is_counter: bool,
@@ -101,6 +120,18 @@ pub struct Table {
     pub dropped: BTreeMap<Arc<str>, DroppedColumn>,
     /// The next unused column number.
     pub next_column_id: u32,
+}
+
+impl Column {
+    /// See [`stored_order`].
+    pub fn stored_order(&self) -> (bool, bool, &[u8]) {
+        stored_order(&self.name, self.ty.is_multi_cell())
+    }
+
+    /// See [`answer_order`].
+    pub fn answer_order(&self) -> (u8, &[u8]) {
+        answer_order(&self.name, self.ty.is_multi_cell())
+    }
 }
 
 impl Table {

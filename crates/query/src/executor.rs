@@ -253,7 +253,8 @@ impl Executor {
         })
     }
 
-    /// Runs a SELECT, its rows into `sink`.
+    /// Runs a SELECT, its rows into `sink`. To be run inside [`Coordinator::attempt`], and again if something was
+    /// missing.
     pub fn select(
         &self,
         statement: &Statement,

@@ -38,6 +38,8 @@ const REPLY_MAX_BYTES: usize = 256 << 20;
 /// How long one page may take (`range_request_timeout`), and how many rows are read between two looks at the clock.
 const READ_TIMEOUT_US: i64 = 10_000_000;
 const ROWS_BETWEEN_LOOKS: u64 = 4096;
+/// Rows after which a read leaves the thread of its request, which serves others too.
+const ROWS_ON_THREAD_MAX: u64 = 2 * ROWS_BETWEEN_LOOKS;
 
 /// Where partitions come from.
 pub trait RowSource {
@@ -607,12 +609,16 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Gives up a read that takes too long: it runs on a thread that serves others too.
+    /// Gives up a read that takes too long; one that reads much goes to a thread of its own first. What is aggregated
+    /// into one row may take its time: Cassandra reads it in pages, each with a time of its own.
     fn look_at_clock(&mut self) -> Result<(), QueryError> {
         self.rows_read_count += 1;
-        if self.rows_read_count.is_multiple_of(ROWS_BETWEEN_LOOKS)
-            && self.ctx.source.now_us() - self.started_us > READ_TIMEOUT_US
-        {
+        if !self.rows_read_count.is_multiple_of(ROWS_BETWEEN_LOOKS) {
+            return Ok(());
+        }
+        let is_long = self.rows_read_count >= ROWS_ON_THREAD_MAX && storage::leave_thread();
+        let may_take_time = self.groups.is_some() && self.plan.group_by.is_none();
+        if is_long || (!may_take_time && self.ctx.source.now_us() - self.started_us > READ_TIMEOUT_US) {
             return Err(QueryError::ReadTimeout {
                 consistency: 1,
                 received: 0,

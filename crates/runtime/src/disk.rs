@@ -10,6 +10,7 @@
 
 use std::any::Any;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -115,6 +116,11 @@ pub trait DiskFile: Send + Sync {
 
     /// The file's length.
     fn bytes(&self) -> io::Result<u64>;
+
+    /// The system's descriptor, if it has one: what [`crate::Runtime::read_at`] hands to the kernel.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// Cuts the file, or lengthens it with zeros.
     fn set_bytes(&self, bytes: u64) -> io::Result<()>;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::net::{Listener, Stream};
-use crate::{Clock, Disk, Random, real, sim};
+use crate::{Clock, Disk, DiskFile, Random, real, sim};
 
 /// The way out for one node: cheap to clone, usable from every thread.
 #[derive(Clone)]
@@ -166,6 +166,28 @@ impl Runtime {
         job
     }
 
+    /// Reads `length` bytes of a file from `offset` on; fails with `UnexpectedEof` if there are fewer. No thread waits
+    /// for it where the kernel lets us ([`real::FileReads`]).
+    pub fn read_at(&self, file: &Arc<dyn DiskFile>, offset: u64, length: usize) -> Job<io::Result<Vec<u8>>> {
+        let (sender, result) = oneshot::channel();
+        let unread = match &self.kind {
+            Kind::Real(_) => real::submit_read(file, offset, length, Reply(sender)),
+            Kind::Sim(_) => Err(Reply(sender)),
+        };
+        let Err(reply) = unread else { return Job { result: Some(result) } };
+        let file = file.clone();
+        let work: Work = Box::new(move || {
+            let mut bytes = vec![0; length];
+            let read = file.read_exact_at(&mut bytes, offset);
+            reply.send(read.map(|()| bytes));
+        });
+        match &self.kind {
+            Kind::Real(shared) => shared.blocking.submit(work),
+            Kind::Sim(node) => node.submit(work),
+        }
+        Job { result: Some(result) }
+    }
+
     /// As [`Runtime::blocking`], for long work of lower priority (a flush, a compaction): it never holds up
     /// the short kind. As many run at once as there are shards.
     pub fn background<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Job<T> {
@@ -276,6 +298,16 @@ impl<T> Future for Job<T> {
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+/// Where the result of a [`Job`] goes.
+pub(crate) struct Reply<T>(oneshot::Sender<Result<T, Box<dyn Any + Send>>>);
+
+impl<T> Reply<T> {
+    pub(crate) fn send(self, value: T) {
+        // Nobody waits any more: the result is not wanted.
+        let _unwanted = self.0.send(Ok(value));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The real side: one OS thread per shard, each with a tokio runtime of its own, and pools for work that blocks.
 //!
-//! Read in order: [`RealRuntime`], [`shard`], [`pool`], [`net`], [`disk`].
+//! Read in order: [`RealRuntime`], [`shard`], [`pool`], [`net`], [`disk`], [`uring`].
 //!
 //! Never here: work stealing; a task ends on the thread where it began.
 #![expect(clippy::disallowed_methods, reason = "this is the door the ban points at")]
@@ -13,6 +13,8 @@ mod net;
 
 mod disk;
 
+mod uring;
+
 mod clock;
 
 use std::future::Future;
@@ -21,8 +23,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::handle::MakeFuture;
-use crate::{Clock, Disk, Random, Runtime, Signal};
+use crate::handle::{MakeFuture, Reply};
+use crate::{Clock, Disk, DiskFile, Random, Runtime, Signal};
 
 pub use disk::RealDisk;
 pub(crate) use net::{RealListener, RealReadHalf, RealWriteHalf, attach, connect, detach, listen};
@@ -65,14 +67,31 @@ pub struct RealRuntime {
     threads: Vec<shard::Thread>,
 }
 
+/// How [`Runtime::read_at`] reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FileReads {
+    /// With `io_uring` where the kernel lets us, else with threads.
+    #[default]
+    Best,
+    /// With `io_uring`; without it there is no start.
+    Uring,
+    /// With threads.
+    Threads,
+}
+
 impl RealRuntime {
     /// Starts `shards` threads. Fails when the system refuses threads or descriptors.
     pub fn start(shards: usize) -> io::Result<RealRuntime> {
+        RealRuntime::start_with(shards, FileReads::Best)
+    }
+
+    /// As [`RealRuntime::start`], reading files in this way.
+    pub fn start_with(shards: usize, reads: FileReads) -> io::Result<RealRuntime> {
         assert!(shards > 0, "a node has at least one shard");
         let mut mailboxes = Vec::with_capacity(shards);
         let mut threads = Vec::with_capacity(shards);
         for index in 0..shards {
-            let (mailbox, thread) = shard::start(index)?;
+            let (mailbox, thread) = shard::start(index, reads)?;
             mailboxes.push(mailbox);
             threads.push(thread);
         }
@@ -142,6 +161,16 @@ pub fn default_shard_count() -> usize {
 /// The number of this process.
 pub fn process_id() -> u32 {
     std::process::id()
+}
+
+/// Begins to read with this thread's ring; gives the reply back if that cannot be.
+pub(crate) fn submit_read(
+    file: &Arc<dyn DiskFile>,
+    offset: u64,
+    length: usize,
+    reply: Reply<io::Result<Vec<u8>>>,
+) -> Result<(), Reply<io::Result<Vec<u8>>>> {
+    uring::submit(file, offset, length, reply).map_err(|unread| unread.0)
 }
 
 pub(crate) fn sleep(duration: Duration) -> Pin<Box<tokio::time::Sleep>> {

@@ -10,17 +10,27 @@ mod tasks;
 
 use std::path::PathBuf;
 
-use crate::real::RealRuntime;
+use crate::real::{FileReads, RealRuntime};
 use crate::sim::SimRuntime;
 use crate::{Disk, Runtime};
 
 /// How many seeds each case runs with in the simulation.
 const SEEDS: u64 = 20;
 
-/// Runs the case on the machine.
-fn on_real<Fut: Future<Output = ()> + 'static>(name: &str, case: fn(Runtime, PathBuf) -> Fut) {
-    let dir = std::env::temp_dir().join(format!("helenus-runtime-{}-{name}", std::process::id()));
-    let real = RealRuntime::start(2).expect("threads start");
+/// Runs the case on the machine, which reads files in this way.
+fn on_real<Fut: Future<Output = ()> + 'static>(
+    name: &str,
+    reads: FileReads,
+    case: fn(Runtime, PathBuf) -> Fut,
+) {
+    let dir = std::env::temp_dir().join(format!("helenus-runtime-{}-{name}-{reads:?}", std::process::id()));
+    let real = match RealRuntime::start_with(2, reads) {
+        Ok(real) => real,
+        Err(error) if reads == FileReads::Uring => {
+            return println!("{name}: skipped, this machine refuses io_uring: {error}");
+        }
+        Err(error) => panic!("threads do not start: {error}"),
+    };
     real.runtime().disk().create_dir_all(&dir).expect("a directory is made");
     let case_dir = dir.clone();
     real.block_on(move |runtime| case(runtime, case_dir));
@@ -41,7 +51,14 @@ fn on_sim<Fut: Future<Output = ()> + 'static>(case: fn(Runtime, PathBuf) -> Fut)
 macro_rules! both {
     ($($room:ident::$case:ident)*) => {
         mod on_the_machine {
-            $(#[test] fn $case() { super::on_real(stringify!($case), super::$room::$case); })*
+            $(#[test] fn $case() {
+                super::on_real(stringify!($case), super::FileReads::Threads, super::$room::$case);
+            })*
+        }
+        mod on_the_machine_with_io_uring {
+            $(#[test] fn $case() {
+                super::on_real(stringify!($case), super::FileReads::Uring, super::$room::$case);
+            })*
         }
         mod in_the_simulation {
             $(#[test] fn $case() { super::on_sim(super::$room::$case); })*
@@ -60,6 +77,8 @@ both! {
     disk::lengths_are_cut_filled_and_reserved
     disk::a_lock_refuses_the_second_and_tells_the_first
     disk::a_file_is_replaced_whole
+    disk::reads_that_nobody_waits_for_on_a_thread
+    disk::many_reads_at_once_and_some_that_nobody_wants
     net::bytes_go_both_ways_and_end
     net::a_stream_moves_to_another_shard
     net::more_than_the_buffers_hold_arrives

@@ -18,7 +18,7 @@ use model::{BoundValue, QueryError};
 use query::executor::{Answer, AnswerRows, ClientState, Done, Executor, RequestOptions};
 use query::schema::change::{ChangeKind, ChangeTarget, Effect};
 use query::statement::{Bound, Statement, metadata};
-use wire::response::{Prepared, Rows, SchemaChange, SchemaChangeKind, SchemaTarget};
+use wire::response::{Prepared, ReplyTo, Rows, SchemaChange, SchemaChangeKind, SchemaTarget};
 use wire::{
     BatchKind, Event, Extras, PreparedMetadata, QueryParams, RequestBody, Response, RowsWriter, SentMetadata,
     StatementRef, Values, Version,
@@ -95,20 +95,19 @@ impl Requests {
         match &statement.bound {
             Bound::Select(..) => {
                 let start = out.len();
-                let result = statement.result.clone();
-                let result =
-                    result.ok_or_else(|| QueryError::Server("a SELECT without columns".to_owned()))?;
-                let mut writer = RowsWriter::begin(out, &ctx.reply, &result, sent);
-                match self.executor.select(&statement, &options, &mut writer) {
-                    Ok((outcome, state)) => {
-                        writer.finish(state.as_deref(), &Extras::warnings(outcome.warnings))
-                    }
-                    Err(error) => {
+                let executor = self.executor.clone();
+                let select = Select { executor, statement, options, reply: ctx.reply, sent };
+                match self.executor.coordinator().attempt(|| select.write(out)) {
+                    Ok(Ok(())) => Ok(Handled::Written),
+                    Ok(Err(error)) => {
                         out.truncate(start);
-                        return Err(error);
+                        Err(error)
+                    }
+                    Err(reads) => {
+                        out.truncate(start);
+                        Ok(Handled::Pending(Box::pin(select.go_on(reads))))
                     }
                 }
-                Ok(Handled::Written)
             }
             Bound::Modify(..) => match self.executor.write(&statement, &options)? {
                 Some(commit) if commit.is_synced() => {
@@ -198,6 +197,37 @@ impl Requests {
             Some(keyspace) => Some(keyspace.into()),
             None => session.state.borrow().keyspace.clone(),
         })
+    }
+}
+
+/// A SELECT, which may have to be run more than once.
+struct Select {
+    executor: Arc<Executor>,
+    statement: Arc<Statement>,
+    options: RequestOptions,
+    reply: ReplyTo,
+    sent: SentMetadata,
+}
+
+impl Select {
+    /// Appends the answer; after an error, or if something was missing, what was appended is worth nothing.
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), QueryError> {
+        let result = self.statement.result.as_ref();
+        let result = result.ok_or_else(|| QueryError::Server("a SELECT without columns".to_owned()))?;
+        let mut writer = RowsWriter::begin(out, &self.reply, result, self.sent);
+        let (outcome, state) = self.executor.select(&self.statement, &self.options, &mut writer)?;
+        writer.finish(state.as_deref(), &Extras::warnings(outcome.warnings));
+        Ok(())
+    }
+
+    /// Runs it again until nothing is missing.
+    async fn go_on(self, reads: storage::BlockReads) -> Outcome {
+        let executor = self.executor.clone();
+        let run = move || {
+            let mut out = Vec::new();
+            self.write(&mut out).map(|()| out)
+        };
+        executor.coordinator().go_on(reads, run).await.map(Reply::Encoded)
     }
 }
 

@@ -38,6 +38,11 @@ pub enum ReadError {
         /// What the system said.
         source: io::Error,
     },
+    /// It is not in the cache, and this read must not wait for the disk: fetch it, then read again.
+    NotCached {
+        /// The file.
+        component: Component,
+    },
 }
 
 impl ReadError {
@@ -66,6 +71,7 @@ impl fmt::Display for ReadError {
                 write!(f, "the SSTable holds column {column}, which {reason}")
             }
             ReadError::Io { component, source } => write!(f, "{component} cannot be read: {source}"),
+            ReadError::NotCached { component } => write!(f, "{component} is not in memory"),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Columns {
 
     fn list(&mut self, stored: &[HeaderColumn], kind: ColumnKind) -> Vec<Column> {
         let mut sorted: Vec<&HeaderColumn> = stored.iter().collect();
-        sorted.sort_by(|a, b| a.name.cmp(&b.name));
+        sorted.sort_by(|a, b| a.answer_order().cmp(&b.answer_order()));
         sorted.into_iter().map(|column| self.add(&column.name, column.ty.clone(), kind, 0, false)).collect()
     }
 }

@@ -6,10 +6,12 @@
 //!
 //! Read in order: [`Descriptor`] (which files), [`SsTable`] (reads), [`Writer`] (writes), [`Metadata`] (what
 //! an SSTable says of itself), then inside: `row` (the bytes of Data.db), `chunk` (compression), `trie`,
-//! `index`, `filter`, `statistics`. [`verify`] and [`scrub`] judge and save what is there.
+//! `index`, `filter`, `statistics`, and `cache` (blocks that many reads share). [`verify`] and [`scrub`] judge and
+//! save what is there.
 //!
-//! Never here: schema changes, which SSTables there are, caches beyond one file's index pages, policy.
+//! Never here: schema changes, which SSTables there are, policy.
 
+pub mod cache;
 pub mod descriptor;
 pub mod error;
 pub mod metadata;
@@ -33,8 +35,10 @@ pub mod histograms;
 pub mod reader;
 pub mod scrub;
 pub mod verify;
+pub mod walk;
 pub mod writer;
 
+pub use cache::{BlockCache, BlockCacheStats};
 pub use change::{StatisticsChange, change_statistics};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use error::{ReadError, WriteError};
@@ -43,6 +47,7 @@ pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
 pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};
 pub use verify::{Progress, VerifyFinding, VerifyOptions, VerifyReport, verify};
+pub use walk::Walk;
 pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use model::token::murmur3_x64_128;
 use model::{PartitionKey, Slices, Table};
 use runtime::{Disk, OpenMode};
 
+use crate::cache::BlockCache;
 use crate::chunk::info::CompressionInfo;
 use crate::chunk::reader::{DataCursor, DataFile};
 use crate::cursor::describe;
@@ -43,12 +44,42 @@ pub struct SsTable {
     filter: Option<Filter>,
     /// How the columns map to those of the table that was read last.
     layout: Mutex<Option<(Arc<Table>, Arc<Layout>)>>,
+    /// The last field: its files are closed before.
+    farewell: Farewell,
+}
+
+/// What is done once nobody reads it any more.
+#[derive(Default)]
+struct Farewell(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let work = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        work.into_iter().for_each(|work| work());
+    }
 }
 
 impl SsTable {
     /// Opens it: reads and checks all but the partitions. Needs no schema.
     pub fn open(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Result<Arc<SsTable>, ReadError> {
-        let files = Files { disk, descriptor };
+        SsTable::open_with(disk, descriptor, None)
+    }
+
+    /// As [`SsTable::open`]; what is read of its data and indexes goes through `cache`.
+    pub fn open_cached(
+        disk: &Arc<dyn Disk>,
+        descriptor: &Descriptor,
+        cache: &Arc<BlockCache>,
+    ) -> Result<Arc<SsTable>, ReadError> {
+        SsTable::open_with(disk, descriptor, Some(cache))
+    }
+
+    fn open_with(
+        disk: &Arc<dyn Disk>,
+        descriptor: &Descriptor,
+        cache: Option<&Arc<BlockCache>>,
+    ) -> Result<Arc<SsTable>, ReadError> {
+        let files = Files { disk, descriptor, cache };
         let version = descriptor.version;
         let statistics = Statistics::parse(&files.required(Component::Statistics)?, version)?;
         let partitioner = Partitioner::from_class(&statistics.partitioner, &statistics.header)?;
@@ -77,7 +108,13 @@ impl SsTable {
             index,
             filter,
             layout: Mutex::new(None),
+            farewell: Farewell::default(),
         }))
+    }
+
+    /// Has `work` done when nobody holds this SSTable any more. It must not block: any thread may be the last.
+    pub fn when_unused(&self, work: impl FnOnce() + Send + 'static) {
+        *self.farewell.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(work));
     }
 
     /// Which files.
@@ -141,7 +178,8 @@ impl SsTable {
 
     /// A place in Data.db for reads under this table.
     pub(crate) fn cursor(&self, table: &Table) -> DataCursor {
-        DataCursor::new(self.data.clone(), 0, table.options.crc_check_chance)
+        self.data.set_crc_check_chance(table.options.crc_check_chance);
+        DataCursor::new(self.data.clone(), 0)
     }
 
     /// How its columns map to those of `table`.
@@ -237,6 +275,7 @@ fn metadata(statistics: &Statistics, index: &Index, data_bytes: u64, bytes_on_di
 struct Files<'a> {
     disk: &'a Arc<dyn Disk>,
     descriptor: &'a Descriptor,
+    cache: Option<&'a Arc<BlockCache>>,
 }
 
 impl Files<'_> {
@@ -246,12 +285,11 @@ impl Files<'_> {
         let file = self.disk.open(&self.descriptor.path(component), OpenMode::Read).map_err(io)?;
         let file_bytes = file.bytes().map_err(io)?;
         match self.whole(Component::CompressionInfo)? {
-            Some(bytes) => Ok(DataFile::compressed(
-                file,
-                file_bytes,
-                CompressionInfo::parse(&bytes, file_bytes, self.descriptor.version.is_3x())?,
-            )),
-            None => DataFile::plain(file, file_bytes, self.whole(Component::Crc)?.as_deref()),
+            Some(bytes) => {
+                let info = CompressionInfo::parse(&bytes, file_bytes, self.descriptor.version.is_3x())?;
+                Ok(DataFile::compressed(file, file_bytes, info, self.cache))
+            }
+            None => DataFile::plain(file, file_bytes, self.whole(Component::Crc)?.as_deref(), self.cache),
         }
     }
 
@@ -272,7 +310,7 @@ impl Files<'_> {
 
     fn pages(&self, component: Component) -> Result<Pages, ReadError> {
         let file = self.disk.open(&self.descriptor.path(component), OpenMode::Read);
-        Pages::open(component, file.map_err(|source| ReadError::io(component, 0, source))?)
+        Pages::open(component, file.map_err(|source| ReadError::io(component, 0, source))?, self.cache)
     }
 
     fn required(&self, component: Component) -> Result<Vec<u8>, ReadError> {

@@ -125,7 +125,7 @@ impl Scan {
     /// A cursor where the next partition begins.
     fn behind_last(&self, left: Option<(DataCursor, bool)>, first: u64) -> Result<DataCursor, ReadError> {
         let Some((start, _)) = &self.last else {
-            let mut cursor = self.sstable.cursor(&self.table);
+            let mut cursor = self.sstable.cursor(&self.table).read_ahead();
             cursor.seek(first);
             return Ok(cursor);
         };
@@ -137,7 +137,7 @@ impl Scan {
             }
             // Its stream is still in use: read past it from its start.
             None => {
-                let mut cursor = self.sstable.cursor(&self.table);
+                let mut cursor = self.sstable.cursor(&self.table).read_ahead();
                 cursor.seek(*start);
                 let (sstable, layout) = (self.sstable.clone(), self.layout.clone());
                 let source = Source::open(sstable, layout, cursor, None, None)?;

@@ -170,6 +170,6 @@ impl Source {
 
     /// Gives the cursor up.
     pub(crate) fn take_cursor(&mut self) -> DataCursor {
-        std::mem::replace(&mut self.cursor, DataCursor::new(self.sstable.data.clone(), 0, 1.0))
+        std::mem::replace(&mut self.cursor, DataCursor::new(self.sstable.data.clone(), 0))
     }
 }

@@ -120,6 +120,9 @@ pub struct Writer {
     filter: Option<Filter>,
     collector: Collector,
     last_key: Option<PartitionKey>,
+    /// The one that was begun.
+    partition: Option<PartitionState>,
+    /// What of it was not handed on.
     buffer: Vec<u8>,
 }
 
@@ -164,6 +167,7 @@ impl Writer {
             filter: Filter::sized(options.expected_partitions.max(1), filter_chance),
             collector: Collector::new(),
             last_key: None,
+            partition: None,
             buffer: Vec::with_capacity(BUFFER_BYTES),
             options,
         })
@@ -176,40 +180,32 @@ impl Writer {
     ///
     /// After an error the SSTable can only be aborted.
     pub fn append(&mut self, stream: &mut dyn PartitionStream) -> Result<(), WriteError> {
-        let header = stream.header().clone();
         let mut next = stream.next().map_err(WriteError::Source)?;
+        let header = stream.header();
         let is_empty = |row: &model::Row| row.is_empty();
         if next.is_none() && header.deletion.is_live() && header.static_row.as_ref().is_none_or(is_empty) {
             return Ok(());
         }
+        self.begin_partition(header)?;
+        while let Some(unfiltered) = next {
+            self.add(unfiltered)?;
+            next = stream.next().map_err(WriteError::Source)?;
+        }
+        self.end_partition()
+    }
+
+    /// Begins a partition, which must come after the previous one; [`Writer::add`] and [`Writer::end_partition`]
+    /// follow. It is written even if nothing is in it.
+    pub fn begin_partition(&mut self, header: &PartitionHeader) -> Result<(), WriteError> {
+        assert!(self.partition.is_none(), "a partition ends before the next one begins");
         if self.last_key.as_ref().is_some_and(|last| *last >= header.key) {
             return Err(WriteError::OutOfOrder { found: "partitions do not ascend".to_owned() });
         }
-        let start = self.data.position();
-        let mut partition = self.begin(&header, start)?;
-        let mut last = None;
-        while let Some(unfiltered) = next {
-            let is_empty = matches!(&unfiltered, Unfiltered::Row(row) if row.is_empty());
-            if !is_empty {
-                self.unfiltered(&mut partition, &unfiltered)?;
-                last = Some(unfiltered);
-            }
-            next = stream.next().map_err(WriteError::Source)?;
-        }
-        if partition.open.is_some() {
-            return Err(WriteError::OutOfOrder { found: "a range tombstone stays open".to_owned() });
-        }
-        if let (Some(first), Some(last)) = (partition.first.take(), &last) {
-            self.collector.cover(first, last);
-        }
-        self.end(partition, header)
-    }
-
-    fn begin(&mut self, header: &PartitionHeader, start: u64) -> Result<PartitionState, WriteError> {
         let key = &header.key.key;
         if key.is_empty() || key.len() > model::key::MAX_KEY_BYTES {
             return Err(WriteError::TooLarge { found: format!("a partition key of {} bytes", key.len()) });
         }
+        let start = self.data.position();
         self.buffer.clear();
         put_shortbytes(&mut self.buffer, key);
         put_whole(&mut self.buffer, &header.deletion, self.form)?;
@@ -223,7 +219,9 @@ impl Writer {
         if let Some(row) = static_row {
             self.collector.add_row(row);
         }
-        Ok(PartitionState {
+        self.partition = Some(PartitionState {
+            key: header.key.clone(),
+            deletion: header.deletion,
             start,
             header: self.buffer.len() as u64,
             at: self.buffer.len() as u64,
@@ -231,19 +229,22 @@ impl Writer {
             open: None,
             last_place: None,
             first: None,
+            last: None,
             index: self.index.begin(self.options.column_index_bytes),
-        })
+        });
+        Ok(())
     }
 
-    fn unfiltered(
-        &mut self,
-        partition: &mut PartitionState,
-        unfiltered: &Unfiltered,
-    ) -> Result<(), WriteError> {
+    /// Adds the next row or marker of the partition that was begun; an empty row is left out.
+    pub fn add(&mut self, unfiltered: Unfiltered) -> Result<(), WriteError> {
+        if matches!(&unfiltered, Unfiltered::Row(row) if row.is_empty()) {
+            return Ok(());
+        }
+        let partition = self.partition.as_mut().expect("a partition was begun");
         let open_before = partition.open;
         let length = self.buffer.len();
         let previous_bytes = partition.at - partition.previous;
-        let place = match unfiltered {
+        let place = match &unfiltered {
             Unfiltered::Row(row) => {
                 self.encoder.encode_row(row, previous_bytes, &mut self.buffer)?;
                 self.collector.add_row(row);
@@ -263,14 +264,15 @@ impl Writer {
         }
         partition.last_place = Some(place.clone());
         if partition.first.is_none() {
-            partition.first = Some(bound_of(unfiltered, BoundKind::InclusiveStart));
+            partition.first = Some(bound_of(&unfiltered, BoundKind::InclusiveStart));
         }
         let end = partition.at + (self.buffer.len() - length) as u64;
         let (start, open_behind) = (partition.at, partition.open);
-        let element = Element { unfiltered, place, start, end, open_before, open_behind };
+        let element = Element { unfiltered: &unfiltered, place, start, end, open_before, open_behind };
         self.index.element(&mut partition.index, &element)?;
         partition.previous = partition.at;
         partition.at = end;
+        partition.last = Some(unfiltered);
         if self.buffer.len() >= BUFFER_BYTES {
             self.data.append(&self.buffer)?;
             self.buffer.clear();
@@ -278,14 +280,22 @@ impl Writer {
         Ok(())
     }
 
-    fn end(&mut self, partition: PartitionState, header: PartitionHeader) -> Result<(), WriteError> {
+    /// Ends the partition that was begun.
+    pub fn end_partition(&mut self) -> Result<(), WriteError> {
+        let partition = self.partition.take().expect("a partition was begun");
+        if partition.open.is_some() {
+            return Err(WriteError::OutOfOrder { found: "a range tombstone stays open".to_owned() });
+        }
+        if let (Some(first), Some(last)) = (partition.first, &partition.last) {
+            self.collector.cover(first, last);
+        }
         self.buffer.push(END_OF_PARTITION);
         self.data.append(&self.buffer)?;
         self.buffer.clear();
-        let (key, at) = (header.key, partition.at);
+        let (key, at) = (partition.key, partition.at);
         let finished = Finished {
             key: &key,
-            deletion: &header.deletion,
+            deletion: &partition.deletion,
             data: partition.start,
             header: partition.header,
             end: at,
@@ -301,7 +311,17 @@ impl Writer {
 
     /// Uncompressed bytes of Data.db so far.
     pub fn data_bytes(&self) -> u64 {
-        self.data.position()
+        self.data.position() + if self.partition.is_some() { self.buffer.len() as u64 } else { 0 }
+    }
+
+    /// Bytes of Data.db on the disk so far.
+    pub fn file_bytes(&self) -> u64 {
+        self.data.file_bytes()
+    }
+
+    /// Which files.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
     }
 
     /// Partitions so far.
@@ -379,6 +399,8 @@ fn remove(disk: &Arc<dyn Disk>, descriptor: &Descriptor) {
 
 /// A partition under construction.
 struct PartitionState {
+    key: PartitionKey,
+    deletion: DeletionTime,
     start: u64,
     /// Bytes before the first element.
     header: u64,
@@ -389,6 +411,7 @@ struct PartitionState {
     open: Option<DeletionTime>,
     last_place: Option<Bytes>,
     first: Option<Bound>,
+    last: Option<Unfiltered>,
     index: PartitionRows,
 }
 
@@ -413,7 +436,7 @@ fn stored_columns<'a>(
         found.ok_or(WriteError::ColumnNotNamed { column: id.0 })
     };
     let mut columns: Vec<&Column> = ids.iter().map(column).collect::<Result<_, _>>()?;
-    columns.sort_by_key(|column| (column.ty.is_multi_cell(), column.name.clone()));
+    columns.sort_by(|a, b| a.stored_order().cmp(&b.stored_order()));
     columns.dedup_by_key(|column| column.id);
     Ok(columns)
 }

@@ -17,14 +17,15 @@ pub use error::{OpenError, ReadError, WriteError};
 
 mod engine;
 pub use engine::{
-    Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableDetails, TableStats,
+    CacheKind, CacheStats, Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside,
+    TableDetails, TableStats,
 };
+pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 
 pub mod compaction;
-pub use compaction::{
-    CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
-    VerifyFinding, VerifyOptions,
-};
+pub use compaction::{CompactScope, CompactionStats, Operation, OperationKind, TombstoneOption};
+pub use sstable::scrub::{ScrubOptions, ScrubReport};
+pub use sstable::verify::{VerifyFinding, VerifyOptions};
 
 mod shards;
 

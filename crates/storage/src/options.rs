@@ -103,6 +103,14 @@ pub struct EngineOptions {
     /// Heap that memtables may take, all shards together, those that are being flushed included: beyond it writes
     /// wait.
     pub memtable_bytes_total: usize,
+    /// `file_cache_size`: bytes of the cache of data and index blocks.
+    pub file_cache_bytes: u64,
+    /// `key_cache_size`: bytes of the cache of places in SSTables of the BIG formats.
+    pub key_cache_bytes: u64,
+    /// `row_cache_size`: bytes of the cache of partitions' heads; 0: there is none.
+    pub row_cache_bytes: u64,
+    /// `saved_caches_directory`
+    pub saved_caches_dir: PathBuf,
     /// Part of `memtable_bytes_total` beyond which the largest memtable is flushed, so that nobody has to wait.
     pub memtable_cleanup_threshold: f64,
     /// Memtables that are flushed at once.
@@ -149,6 +157,7 @@ impl EngineOptions {
         let segment_bytes = 32 << 20;
         EngineOptions {
             commitlog_dir: data_dir.join("commitlog"),
+            saved_caches_dir: data_dir.join("saved_caches"),
             data_dir,
             commit_log_sync: SyncMode::Group { window: Duration::ZERO },
             segment_bytes,
@@ -158,6 +167,9 @@ impl EngineOptions {
             commitlog_archive_dir: None,
             accept_commitlog_damage: false,
             memtable_bytes_total: 256 << 20,
+            file_cache_bytes: 512 << 20,
+            key_cache_bytes: 100 << 20,
+            row_cache_bytes: 0,
             memtable_cleanup_threshold: 1.0 / 3.0,
             flush_writers: 2,
             write_timeout: Duration::from_secs(2),

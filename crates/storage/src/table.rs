@@ -2,16 +2,16 @@
 //!
 //! A view is replaced as a whole, under the shard's lock; a read takes the one that is current and needs no lock.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use model::{PartitionKey, Table, TableId};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLockWriteGuard};
 use sstable::SsTable;
 
+use crate::compaction::context::TableCompaction;
 use crate::memtable::Memtable;
 use crate::metrics::TableMetrics;
 use crate::shards::shard_of;
@@ -33,14 +33,13 @@ pub(crate) struct TableState {
     pub is_dropped: AtomicBool,
     /// It is compacted without being asked for.
     pub auto_compaction: AtomicBool,
+    pub compaction: TableCompaction,
     /// One per shard; one in all if it is local.
     pub slots: Vec<Slot>,
     pub next_sstable_id: AtomicU64,
     pub metrics: TableMetrics,
     /// `dir` and those above it are safe.
     pub has_dir: AtomicBool,
-    /// Ids of SSTables whose files lie in `dir` though no view holds them: being written, or waiting for removal.
-    pub claimed_ids: Mutex<HashSet<u64>>,
     /// Versions of the table that mutations came with, and their numbers in the log.
     versions: ArcSwap<Vec<(Arc<Table>, u64)>>,
     versions_change: Mutex<()>,
@@ -52,6 +51,12 @@ pub(crate) struct Slot {
     pub view: ArcSwap<View>,
     /// Held while memtables become SSTables, and while these are taken away.
     pub flush: Mutex<()>,
+}
+
+/// See [`TableState::lock_files`].
+pub(crate) struct LockedFiles<'a> {
+    _flushes: Vec<MutexGuard<'a, ()>>,
+    _gate: RwLockWriteGuard<'a, ()>,
 }
 
 /// What a read must look at.
@@ -83,10 +88,10 @@ impl TableState {
             is_durable: AtomicBool::new(true),
             is_dropped: AtomicBool::new(false),
             auto_compaction: AtomicBool::new(true),
+            compaction: TableCompaction::default(),
             slots: (0..slots_count).map(|_| Slot::default()).collect(),
             next_sstable_id: AtomicU64::new(1),
             has_dir: AtomicBool::new(false),
-            claimed_ids: Mutex::default(),
             metrics: TableMetrics::default(),
         }
     }
@@ -128,12 +133,17 @@ impl TableState {
         self.slots.iter().map(|slot| slot.flush.lock()).collect()
     }
 
-    /// The SSTables of all shards, each once, oldest first.
+    /// Held, no memtable becomes an SSTable, and no file of an SSTable comes or goes. Only background threads may wait
+    /// for it.
+    pub(crate) fn lock_files(&self) -> LockedFiles<'_> {
+        let flushes = self.slots.iter().map(|slot| slot.flush.lock()).collect();
+        LockedFiles { _flushes: flushes, _gate: self.compaction.gate.write() }
+    }
+
+    /// All its SSTables, each once, the oldest first.
     pub(crate) fn sstables(&self) -> Vec<Arc<SsTable>> {
-        let mut all: Vec<Arc<SsTable>> = Vec::new();
-        for slot in &self.slots {
-            all.extend(slot.view.load().sstables.iter().cloned());
-        }
+        let mut all: Vec<Arc<SsTable>> =
+            self.slots.iter().flat_map(|slot| slot.view.load().sstables.clone()).collect();
         all.sort_by_key(|sstable| sstable.descriptor().id);
         all.dedup_by(|a, b| Arc::ptr_eq(a, b));
         all

@@ -1,6 +1,7 @@
 //! The engine as a whole, on the simulated and the real disk.
 
 mod checker;
+mod compaction;
 mod crash;
 mod flush;
 mod log;

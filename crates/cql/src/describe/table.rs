@@ -69,9 +69,7 @@ fn columns(table: &Table, internals: bool) -> Vec<String> {
 /// Columns with one cell, then those with many; both by name.
 fn simple_first(columns: &[Column]) -> Vec<&Column> {
     let mut sorted: Vec<&Column> = columns.iter().collect();
-    sorted.sort_by(|a, b| {
-        (a.ty.is_multi_cell(), a.name.as_bytes()).cmp(&(b.ty.is_multi_cell(), b.name.as_bytes()))
-    });
+    sorted.sort_by(|a, b| a.stored_order().cmp(&b.stored_order()));
     sorted
 }
 

@@ -216,8 +216,10 @@ impl<'t> Scanner<'t> {
     fn float_or_uuid(&mut self, digits: usize) -> Result<Kind, LexError> {
         let mut end = digits + 1;
         match self.peek(end) {
-            Some(b'+' | b'-') if end < 8 => return self.float(digits),
-            Some(byte) if byte.is_ascii_hexdigit() || (byte == b'-' && end == 8) => {}
+            Some(b'+') => return self.float(digits),
+            Some(b'-') if end < 8 => return self.float(digits),
+            Some(b'-') => return self.float_or_uuid_behind_minus(digits, end + 1),
+            Some(byte) if byte.is_ascii_hexdigit() => {}
             _ => return Err(self.error(end, LexProblem::NoViable)),
         }
         while end < 8 && self.peek(end).is_some_and(|byte| byte.is_ascii_digit()) {
@@ -226,6 +228,17 @@ impl<'t> Scanner<'t> {
         match self.peek(end) {
             Some(byte) if end < 8 && byte.is_ascii_hexdigit() => self.uuid(),
             Some(b'-') if end == 8 => self.uuid(),
+            _ => self.float(digits),
+        }
+    }
+
+    /// `1234567e-12` is a float until a hex letter comes, or a second `-` behind four digits.
+    fn float_or_uuid_behind_minus(&mut self, digits: usize, start: usize) -> Result<Kind, LexError> {
+        let end = self.run(start, u8::is_ascii_digit);
+        match self.peek(end) {
+            Some(byte) if end < start + 4 && byte.is_ascii_hexdigit() => self.uuid(),
+            Some(b'-') if end == start + 4 => self.uuid(),
+            _ if end == start => Err(self.error(end, LexProblem::NoViable)),
             _ => self.float(digits),
         }
     }

@@ -20,6 +20,11 @@ fn numbers_and_what_looks_like_them() {
         "1.5 1. 1e5 1.5E-3",
         &[(Kind::Float, "1.5"), (Kind::Float, "1."), (Kind::Float, "1e5"), (Kind::Float, "1.5E-3")],
     );
+    // Seven digits and an `e` may also begin a UUID.
+    check(
+        "1234567E-17 1234567e+17 1234567e-12345",
+        &[(Kind::Float, "1234567E-17"), (Kind::Float, "1234567e+17"), (Kind::Float, "1234567e-12345")],
+    );
     check("1..2", &[(Kind::Integer, "1"), (Kind::Range, ".."), (Kind::Integer, "2")]);
     check("1...2", &[(Kind::Float, "1."), (Kind::Range, ".."), (Kind::Integer, "2")]);
     check("1y2mo3d4h5m6s7ms8us9µs10ns", &[(Kind::Duration, "1y2mo3d4h5m6s7ms8us9µs10ns")]);
@@ -38,6 +43,7 @@ fn numbers_and_what_looks_like_them() {
         "1d2d3d4d-e29b-41d4-a716-446655440000",
         "1e5e5e5e-e29b-41d4-a716-446655440000",
         "1d234567-e29b-41d4-a716-446655440000",
+        "1234567e-1234-4567-89ab-0123456789ab",
     ] {
         check(uuid, &[(Kind::Uuid, uuid)]);
     }

@@ -55,9 +55,13 @@ impl Executor {
         let locks = self.lock_all(keys.into_iter().map(|key| (modify.table.id, key)).collect()).await?;
         // The time is taken under the lock: a later change of a counter must have a later time.
         let ctx = self.write_context(options)?;
-        let mutations = modify::mutations(modify, &ctx, &mut |key, clustering| {
-            self.existing(&modify.table, key, clustering)
-        })?;
+        let read = || {
+            let mut existing = |key: &PartitionKey, clustering: Option<&Clustering>| {
+                self.existing(&modify.table, key, clustering)
+            };
+            modify::mutations(modify, &ctx, &mut existing)
+        };
+        let mutations = self.coordinator.read_first(read).await?;
         let commit = self.coordinator.write(&mutations)?;
         drop(locks);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
@@ -127,7 +131,7 @@ impl Executor {
         let mut options = options.clone();
         // One time for the whole batch.
         options.timestamp_us.get_or_insert_with(|| self.unique_us());
-        let mutations = self.mutations_of(parts, &options)?;
+        let mutations = self.coordinator.read_first(|| self.mutations_of(parts, &options)).await?;
         let mutations = join(mutations);
         let warnings = check_size(kind, &mutations)?;
         if kind == BatchKind::Logged && self.needs_batchlog(&mutations) {
@@ -227,10 +231,12 @@ impl Executor {
         let _ = values;
         let mut options = options.clone();
         options.timestamp_us = Some(self.unique_us());
-        if let Some(refused) = self.refused(parts, &key, is_batch, &options)? {
+        let refused = self.coordinator.read_first(|| self.refused(parts, &key, is_batch, &options)).await?;
+        if let Some(refused) = refused {
             return Ok(self.cas_done(&first.table, refused));
         }
-        let mutations = join(self.mutations_of(parts, &options)?);
+        let mutations = self.coordinator.read_first(|| self.mutations_of(parts, &options)).await?;
+        let mutations = join(mutations);
         let commit = self.coordinator.write(&mutations)?;
         drop(lock);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;

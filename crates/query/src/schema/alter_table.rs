@@ -117,7 +117,7 @@ fn add(
     table.next_column_id += 1;
     let column = Column { id, name: name.as_str().into(), ty, kind, position: 0, reversed: false };
     let columns = if definition.is_static { &mut table.statics } else { &mut table.regulars };
-    let place = columns.partition_point(|other| other.name.as_bytes() < name.as_bytes());
+    let place = columns.partition_point(|other| other.answer_order() < column.answer_order());
     columns.insert(place, column);
     Ok(())
 }

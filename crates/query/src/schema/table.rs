@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cql::ast::{ClusteringOrder, ColumnDefinition, CreateTable, DropObject, PrimaryKey};
-use model::schema::TableOptions;
+use model::schema::{TableOptions, stored_order};
 use model::{Column, ColumnId, ColumnKind, CqlType, Keyspace, QueryError, Schema, Table, TableId};
 
 use super::change::{
@@ -168,13 +168,13 @@ fn number_columns(
     kind: ColumnKind,
 ) -> Vec<Column> {
     columns.sort_by(|(a, a_type), (b, b_type)| {
-        (a_type.is_multi_cell(), a.name.as_bytes()).cmp(&(b_type.is_multi_cell(), b.name.as_bytes()))
+        stored_order(&a.name, a_type.is_multi_cell()).cmp(&stored_order(&b.name, b_type.is_multi_cell()))
     });
     let mut columns: Vec<Column> = columns
         .into_iter()
         .map(|(definition, ty)| new_column(numbers, &definition.name, ty, kind, 0))
         .collect();
-    columns.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    columns.sort_by(|a, b| a.answer_order().cmp(&b.answer_order()));
     columns
 }
 

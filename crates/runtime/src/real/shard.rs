@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, oneshot};
 
+use super::{FileReads, uring};
 use crate::handle::MakeFuture;
 
 thread_local! {
@@ -48,7 +49,7 @@ impl Thread {
     }
 }
 
-pub(super) fn start(index: usize) -> io::Result<(Mailbox, Thread)> {
+pub(super) fn start(index: usize, reads: FileReads) -> io::Result<(Mailbox, Thread)> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let (stop, stopped) = oneshot::channel();
     let (started, start) = std::sync::mpsc::sync_channel(1);
@@ -58,12 +59,26 @@ pub(super) fn start(index: usize) -> io::Result<(Mailbox, Thread)> {
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(error))),
         };
-        drop(started.send(Ok(())));
+        match runtime.block_on(async { attach_ring(reads) }) {
+            Ok(()) => drop(started.send(Ok(()))),
+            Err(error) => return drop(started.send(Err(error))),
+        }
         run(&runtime, receiver, stopped);
+        drop(runtime);
+        uring::detach();
     };
     let handle = std::thread::Builder::new().name(format!("shard-{index}")).spawn(body)?;
     start.recv().unwrap_or_else(|_| Err(io::Error::other("a shard thread died while it started")))?;
     Ok((Mailbox(sender), Thread { stop: Some(stop), handle: Some(handle) }))
+}
+
+fn attach_ring(reads: FileReads) -> io::Result<()> {
+    match reads {
+        FileReads::Threads => Ok(()),
+        FileReads::Uring => uring::attach(uring::probe()?),
+        // Refused: then threads read.
+        FileReads::Best => uring::probe().ok().map_or(Ok(()), uring::attach),
+    }
 }
 
 fn run(

@@ -154,3 +154,42 @@ pub(super) async fn a_file_is_replaced_whole(runtime: Runtime, dir: PathBuf) {
     }
     assert_eq!(disk.list(&dir).unwrap().len(), 1, "no temporary file stays");
 }
+
+pub(super) async fn reads_that_nobody_waits_for_on_a_thread(runtime: Runtime, dir: PathBuf) {
+    let file = runtime.disk().open(&dir.join("a"), OpenMode::CreateNew).unwrap();
+    let bytes: Vec<u8> = (0..1_000_000_u32).map(|i| (i / 3 % 253) as u8).collect();
+    file.write_all_at(&bytes, 0).unwrap();
+    assert_eq!(runtime.read_at(&file, 0, bytes.len()).await.unwrap(), bytes);
+    assert_eq!(runtime.read_at(&file, 999_999, 1).await.unwrap(), bytes[999_999..]);
+    assert_eq!(runtime.read_at(&file, 5, 0).await.unwrap(), b"");
+    for (offset, length) in [(999_999, 2), (1_000_000, 1), (5_000_000, 10)] {
+        let error = runtime.read_at(&file, offset, length).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{offset} {length}");
+    }
+    // A file goes on for a read that has begun, whoever closes it.
+    let read = runtime.read_at(&file, 100, 50);
+    drop(file);
+    assert_eq!(read.await.unwrap(), bytes[100..150]);
+}
+
+pub(super) async fn many_reads_at_once_and_some_that_nobody_wants(runtime: Runtime, dir: PathBuf) {
+    let file = runtime.disk().open(&dir.join("a"), OpenMode::CreateNew).unwrap();
+    let bytes: Vec<u8> = (0..2_000_000_u32).map(|i| (i / 5 % 251) as u8).collect();
+    file.write_all_at(&bytes, 0).unwrap();
+    let mut reads = Vec::new();
+    for i in 0..1000_usize {
+        let (offset, length) = (i * 1999, 1 + i * 7);
+        let length = length.min(bytes.len() - offset);
+        let read = runtime.read_at(&file, offset as u64, length);
+        if i % 3 > 0 {
+            reads.push((offset, length, read));
+        }
+    }
+    for (offset, length, read) in reads {
+        assert_eq!(read.await.unwrap(), bytes[offset..offset + length]);
+    }
+    // These end with the thread.
+    for i in 0..100 {
+        drop(runtime.read_at(&file, i * 10_000, 10_000));
+    }
+}

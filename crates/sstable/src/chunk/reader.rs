@@ -9,15 +9,25 @@ use stdx::crc::crc32;
 
 use super::PLAIN_CHUNK_BYTES;
 use super::info::CompressionInfo;
+use crate::cache::BlockCache;
+use crate::cache::file::{Ahead, BlockFile, CachedFile};
 use crate::cursor::{Cursor, Fault, describe};
 use crate::descriptor::Component;
 use crate::error::ReadError;
 
 /// Data.db, open.
 pub(crate) struct DataFile {
+    chunks: Arc<DataChunks>,
+    file: CachedFile,
+}
+
+/// How its chunks are stored.
+struct DataChunks {
     file: Arc<dyn DiskFile>,
     file_bytes: u64,
     layout: Layout,
+    /// Which part of the CRCs is checked: bits of a float.
+    crc_check_chance: AtomicU64,
     /// Chunks read so far: decides which CRCs are checked when not all are.
     reads: AtomicU64,
 }
@@ -29,8 +39,13 @@ enum Layout {
 }
 
 impl DataFile {
-    pub(crate) fn compressed(file: Arc<dyn DiskFile>, file_bytes: u64, info: CompressionInfo) -> DataFile {
-        DataFile { file, file_bytes, layout: Layout::Compressed(info), reads: AtomicU64::new(0) }
+    pub(crate) fn compressed(
+        file: Arc<dyn DiskFile>,
+        file_bytes: u64,
+        info: CompressionInfo,
+        cache: Option<&Arc<BlockCache>>,
+    ) -> DataFile {
+        DataFile::new(file, file_bytes, Layout::Compressed(info), cache)
     }
 
     /// `crc`: the bytes of CRC.db.
@@ -38,13 +53,45 @@ impl DataFile {
         file: Arc<dyn DiskFile>,
         file_bytes: u64,
         crc: Option<&[u8]>,
+        cache: Option<&Arc<BlockCache>>,
     ) -> Result<DataFile, ReadError> {
         let crcs = crc.map(|bytes| parse_crcs(bytes, file_bytes)).transpose()?;
-        Ok(DataFile { file, file_bytes, layout: Layout::Plain(crcs), reads: AtomicU64::new(0) })
+        Ok(DataFile::new(file, file_bytes, Layout::Plain(crcs), cache))
+    }
+
+    fn new(
+        file: Arc<dyn DiskFile>,
+        file_bytes: u64,
+        layout: Layout,
+        cache: Option<&Arc<BlockCache>>,
+    ) -> DataFile {
+        let crc_check_chance = AtomicU64::new(1_f64.to_bits());
+        let chunks =
+            Arc::new(DataChunks { file, file_bytes, layout, crc_check_chance, reads: AtomicU64::new(0) });
+        let file = CachedFile::new(chunks.clone(), cache);
+        DataFile { chunks, file }
     }
 
     /// Uncompressed bytes.
     pub(crate) fn data_bytes(&self) -> u64 {
+        self.chunks.data_bytes()
+    }
+
+    fn chunk_bytes(&self) -> u64 {
+        self.chunks.chunk_bytes()
+    }
+
+    /// From now on CRCs are checked with this chance.
+    pub(crate) fn set_crc_check_chance(&self, chance: f64) {
+        let held = &self.chunks.crc_check_chance;
+        if held.load(Ordering::Relaxed) != chance.to_bits() {
+            held.store(chance.to_bits(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl DataChunks {
+    fn data_bytes(&self) -> u64 {
         match &self.layout {
             Layout::Compressed(info) => info.data_bytes,
             Layout::Plain(_) => self.file_bytes,
@@ -58,63 +105,82 @@ impl DataFile {
         }
     }
 
-    /// The uncompressed bytes of a chunk, which must exist.
-    fn chunk(&self, index: u64, crc_check_chance: f64) -> Result<Bytes, ReadError> {
-        let start = index * self.chunk_bytes();
-        let length = self.chunk_bytes().min(self.data_bytes().saturating_sub(start)) as usize;
-        let check = self.is_crc_due(crc_check_chance);
-        let corrupt = |found: String| ReadError::corrupt(Component::Data, start, found);
-        match &self.layout {
-            Layout::Plain(crcs) => {
-                let mut bytes = vec![0; length];
-                self.read(&mut bytes, start)?;
-                if let Some(crcs) = crcs.as_ref().filter(|_| check) {
-                    let stored = crcs.get(index as usize).copied();
-                    compare_crc(crc32(&bytes), stored).map_err(corrupt)?;
-                }
-                Ok(bytes.into())
-            }
-            Layout::Compressed(info) => {
-                let (offset, stored) = info
-                    .stored(index as usize, self.file_bytes)
-                    .ok_or_else(|| corrupt("there is no such chunk".to_owned()))?;
-                let limit = 2 * self.chunk_bytes() + 65_536;
-                if stored > limit {
-                    return Err(corrupt(format!("a chunk of {stored} bytes is larger than any can be")));
-                }
-                let mut payload = vec![0; stored as usize + 4];
-                self.read(&mut payload, offset)?;
-                let crc = payload.split_off(stored as usize);
-                if check {
-                    let crc = u32::from_be_bytes(crc.try_into().expect("4 bytes were read for it"));
-                    compare_crc(crc32(&payload), Some(crc)).map_err(corrupt)?;
-                }
-                if stored >= u64::from(info.compression.max_compressed_bytes) {
-                    if payload.len() < length {
-                        return Err(corrupt(format!("a raw chunk has {stored} bytes instead of {length}")));
-                    }
-                    payload.truncate(length);
-                    return Ok(payload.into());
-                }
-                let mut bytes = vec![0; length];
-                info.compression.compressor.decompress(&payload, &mut bytes).map_err(corrupt)?;
-                Ok(bytes.into())
-            }
-        }
+    fn corrupt(&self, index: u64, found: impl Into<String>) -> ReadError {
+        ReadError::corrupt(Component::Data, index * self.chunk_bytes(), found)
     }
 
-    fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), ReadError> {
-        self.file
-            .read_exact_at(buffer, offset)
-            .map_err(|source| ReadError::io(Component::Data, offset, source))
-    }
-
-    fn is_crc_due(&self, chance: f64) -> bool {
+    fn is_crc_due(&self) -> bool {
+        let chance = f64::from_bits(self.crc_check_chance.load(Ordering::Relaxed));
         if chance >= 1.0 {
             return true;
         }
         let count = self.reads.fetch_add(1, Ordering::Relaxed) as f64;
         (count * chance).floor() != ((count + 1.0) * chance).floor()
+    }
+}
+
+impl BlockFile for DataChunks {
+    fn component(&self) -> Component {
+        Component::Data
+    }
+
+    fn file(&self) -> &Arc<dyn DiskFile> {
+        &self.file
+    }
+
+    fn count(&self) -> u64 {
+        self.data_bytes().div_ceil(self.chunk_bytes())
+    }
+
+    fn place(&self, index: u64) -> Result<(u64, usize), ReadError> {
+        match &self.layout {
+            Layout::Plain(_) => {
+                let start = index * self.chunk_bytes();
+                let length = self.chunk_bytes().min(self.file_bytes.saturating_sub(start));
+                Ok((start, length as usize))
+            }
+            Layout::Compressed(info) => {
+                let (offset, stored) = info
+                    .stored(index as usize, self.file_bytes)
+                    .ok_or_else(|| self.corrupt(index, "there is no such chunk"))?;
+                if stored > 2 * self.chunk_bytes() + 65_536 {
+                    let found = format!("a chunk of {stored} bytes is larger than any can be");
+                    return Err(self.corrupt(index, found));
+                }
+                Ok((offset, stored as usize + 4))
+            }
+        }
+    }
+
+    fn decode(&self, index: u64, stored: &[u8]) -> Result<Bytes, ReadError> {
+        let corrupt = |found: String| self.corrupt(index, found);
+        let start = index * self.chunk_bytes();
+        let length = self.chunk_bytes().min(self.data_bytes().saturating_sub(start)) as usize;
+        let check = self.is_crc_due();
+        match &self.layout {
+            Layout::Plain(crcs) => {
+                if let Some(crcs) = crcs.as_ref().filter(|_| check) {
+                    compare_crc(crc32(stored), crcs.get(index as usize).copied()).map_err(corrupt)?;
+                }
+                Ok(Bytes::copy_from_slice(stored))
+            }
+            Layout::Compressed(info) => {
+                let (payload, crc) = stored.split_last_chunk::<4>().expect("place() counts 4 bytes for it");
+                if check {
+                    compare_crc(crc32(payload), Some(u32::from_be_bytes(*crc))).map_err(corrupt)?;
+                }
+                if payload.len() as u64 >= u64::from(info.compression.max_compressed_bytes) {
+                    let Some(raw) = payload.get(..length) else {
+                        let found = format!("a raw chunk has {} bytes instead of {length}", payload.len());
+                        return Err(corrupt(found));
+                    };
+                    return Ok(Bytes::copy_from_slice(raw));
+                }
+                let mut bytes = vec![0; length];
+                info.compression.compressor.decompress(payload, &mut bytes).map_err(corrupt)?;
+                Ok(bytes.into())
+            }
+        }
     }
 }
 
@@ -143,15 +209,29 @@ fn compare_crc(computed: u32, stored: Option<u32>) -> Result<(), String> {
 /// A place in the uncompressed stream, with the bytes around it.
 pub(crate) struct DataCursor {
     data: Arc<DataFile>,
-    crc_check_chance: f64,
+    /// Set if it goes on for long: then it fetches large pieces.
+    ahead: Option<Box<Ahead>>,
     window: Bytes,
     window_start: u64,
     at: usize,
 }
 
 impl DataCursor {
-    pub(crate) fn new(data: Arc<DataFile>, position: u64, crc_check_chance: f64) -> DataCursor {
-        DataCursor { data, crc_check_chance, window: Bytes::new(), window_start: position, at: 0 }
+    pub(crate) fn new(data: Arc<DataFile>, position: u64) -> DataCursor {
+        DataCursor { data, ahead: None, window: Bytes::new(), window_start: position, at: 0 }
+    }
+
+    /// From now on it reads ahead, and does not push others out of the cache.
+    pub(crate) fn read_ahead(mut self) -> DataCursor {
+        self.ahead.get_or_insert_default();
+        self
+    }
+
+    fn chunk(&mut self, index: u64) -> Result<Bytes, ReadError> {
+        match &mut self.ahead {
+            Some(ahead) => ahead.block(&self.data.file, index),
+            None => self.data.file.block(index),
+        }
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -212,7 +292,7 @@ impl DataCursor {
         let chunk_bytes = self.data.chunk_bytes();
         if rest.is_empty() {
             let index = position / chunk_bytes;
-            self.window = self.data.chunk(index, self.crc_check_chance)?;
+            self.window = self.chunk(index)?;
             self.window_start = index * chunk_bytes;
             self.at = (position - self.window_start) as usize;
             if self.window.len() - self.at >= count {
@@ -225,7 +305,7 @@ impl DataCursor {
         while bytes.len() < count {
             let next = position + bytes.len() as u64;
             let index = next / chunk_bytes;
-            let chunk = self.data.chunk(index, self.crc_check_chance)?;
+            let chunk = self.chunk(index)?;
             let skip = (next - index * chunk_bytes) as usize;
             if skip >= chunk.len() {
                 return Err(self.corrupt("it ends too early"));

@@ -111,6 +111,11 @@ impl DataWriter {
         self.flushed + self.chunk.len() as u64
     }
 
+    /// Bytes of the file, without the chunk that is not full.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file.position()
+    }
+
     pub(crate) fn append(&mut self, mut bytes: &[u8]) -> Result<(), WriteError> {
         while !bytes.is_empty() {
             let room = self.chunk_bytes - self.chunk.len();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::schema::{answer_order, stored_order};
 use model::{Column, CqlType, Table};
 use stdx::vint;
 
@@ -46,8 +47,13 @@ impl HeaderColumn {
     }
 
     /// The order of columns in rows: simple ones, then multi-cell ones, each by name.
-    pub(crate) fn sort_key(&self) -> (bool, &[u8]) {
-        (self.ty.is_multi_cell(), self.name.as_bytes())
+    pub(crate) fn sort_key(&self) -> (bool, bool, &[u8]) {
+        stored_order(&self.name, self.ty.is_multi_cell())
+    }
+
+    /// The order of columns in a table.
+    pub(crate) fn answer_order(&self) -> (u8, &[u8]) {
+        answer_order(&self.name, self.ty.is_multi_cell())
     }
 }
 

@@ -366,6 +366,6 @@ fn check_metadata(descriptor: Descriptor) {
 fn stream_bytes(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Vec<u8> {
     let sstable = SsTable::open(disk, descriptor).unwrap();
     let count = sstable.metadata().data_bytes as usize;
-    let mut cursor = crate::chunk::reader::DataCursor::new(sstable.data.clone(), 0, 1.0);
+    let mut cursor = crate::chunk::reader::DataCursor::new(sstable.data.clone(), 0);
     cursor.parse(|_, cursor| cursor.take(count).map(<[u8]>::to_vec)).unwrap()
 }

@@ -5,5 +5,5 @@ mod damage;
 mod expected;
 mod export;
 mod fixtures;
-mod random;
-mod support;
+pub(crate) mod random;
+pub(crate) mod support;

@@ -21,14 +21,14 @@ use crate::{Compression, Compressor, Descriptor, SsTable, WriteError, WriteOptio
 
 const NOW_US: i64 = 1_700_000_000_000_000;
 
-pub(super) struct Case {
-    pub(super) table: Arc<Table>,
-    pub(super) partitions: Vec<Partition>,
-    pub(super) options: WriteOptions,
+pub(crate) struct Case {
+    pub(crate) table: Arc<Table>,
+    pub(crate) partitions: Vec<Partition>,
+    pub(crate) options: WriteOptions,
 }
 
 impl Case {
-    pub(super) fn random(prng: &mut Prng) -> Case {
+    pub(crate) fn random(prng: &mut Prng) -> Case {
         let table = random_table(prng);
         let mut keys = BTreeMap::new();
         for _ in 0..prng.between(1, 40) {
@@ -67,7 +67,7 @@ impl Case {
         Case { table, partitions, options }
     }
 
-    pub(super) fn write(&self, disk: &Arc<dyn Disk>) -> Descriptor {
+    pub(crate) fn write(&self, disk: &Arc<dyn Disk>) -> Descriptor {
         disk.create_dir_all(Path::new("/t")).unwrap();
         let descriptor = Descriptor::new("/t", 1);
         let mut writer = Writer::create(disk, &descriptor, &self.table, self.options.clone()).unwrap();

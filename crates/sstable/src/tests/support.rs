@@ -14,18 +14,18 @@ use crate::statistics::header::{HeaderColumn, SerializationHeader, key_types};
 
 /// A partition, read whole.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Partition {
-    pub(super) header: PartitionHeader,
-    pub(super) items: Vec<Unfiltered>,
+pub(crate) struct Partition {
+    pub(crate) header: PartitionHeader,
+    pub(crate) items: Vec<Unfiltered>,
 }
 
 impl Partition {
-    pub(super) fn stream(&self) -> MemoryStream {
+    pub(crate) fn stream(&self) -> MemoryStream {
         MemoryStream { header: self.header.clone(), items: self.items.clone().into() }
     }
 
     /// What a stream of these slices must give.
-    pub(super) fn clipped(&self, slices: &Slices, reversed: bool) -> Partition {
+    pub(crate) fn clipped(&self, slices: &Slices, reversed: bool) -> Partition {
         let mut items = Vec::new();
         for slice in &slices.0 {
             let (start, end) = (&slice.start.order, &slice.end.order);
@@ -72,7 +72,7 @@ fn turn(item: &mut Unfiltered) {
     }
 }
 
-pub(super) struct MemoryStream {
+pub(crate) struct MemoryStream {
     header: PartitionHeader,
     items: VecDeque<Unfiltered>,
 }
@@ -86,7 +86,7 @@ impl PartitionStream for MemoryStream {
     }
 }
 
-pub(super) fn drain(stream: &mut dyn PartitionStream) -> Result<Partition, SourceError> {
+pub(crate) fn drain(stream: &mut dyn PartitionStream) -> Result<Partition, SourceError> {
     let mut items = Vec::new();
     while let Some(item) = stream.next()? {
         items.push(item);
@@ -94,7 +94,7 @@ pub(super) fn drain(stream: &mut dyn PartitionStream) -> Result<Partition, Sourc
     Ok(Partition { header: stream.header().clone(), items })
 }
 
-pub(super) fn drain_all(scan: &mut dyn PartitionIterator) -> Result<Vec<Partition>, SourceError> {
+pub(crate) fn drain_all(scan: &mut dyn PartitionIterator) -> Result<Vec<Partition>, SourceError> {
     let mut partitions = Vec::new();
     while let Some(mut stream) = scan.next_partition()? {
         partitions.push(drain(&mut *stream)?);
@@ -103,10 +103,10 @@ pub(super) fn drain_all(scan: &mut dyn PartitionIterator) -> Result<Vec<Partitio
 }
 
 /// Builds tables.
-pub(super) struct TableBuilder(pub(super) Table);
+pub(crate) struct TableBuilder(pub(super) Table);
 
 impl TableBuilder {
-    pub(super) fn new(name: &str) -> TableBuilder {
+    pub(crate) fn new(name: &str) -> TableBuilder {
         TableBuilder(Table {
             id: TableId(uuid::Uuid::nil()),
             keyspace: "ks".into(),
@@ -124,7 +124,7 @@ impl TableBuilder {
         })
     }
 
-    pub(super) fn column(
+    pub(crate) fn column(
         mut self,
         name: &str,
         ty: CqlType,
@@ -145,13 +145,13 @@ impl TableBuilder {
         self
     }
 
-    pub(super) fn build(self) -> Arc<Table> {
+    pub(crate) fn build(self) -> Arc<Table> {
         Arc::new(self.0)
     }
 }
 
 /// The table that a file's header describes.
-pub(super) fn table_of(header: &SerializationHeader, options: TableOptions) -> Result<Arc<Table>, ReadError> {
+pub(crate) fn table_of(header: &SerializationHeader, options: TableOptions) -> Result<Arc<Table>, ReadError> {
     let mut table = TableBuilder::new("t");
     table.0.options = options;
     for (i, ty) in key_types(&header.key_type)?.into_iter().enumerate() {

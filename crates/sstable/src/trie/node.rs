@@ -63,12 +63,28 @@ pub(crate) struct Node {
     /// Low nibble of the first byte where it belongs to the payload.
     payload_bits: u8,
     count: usize,
-    bytes: Bytes,
+    page: Bytes,
+    /// Where in the page it begins.
+    at: usize,
 }
 
 impl Node {
     pub(crate) fn load(pages: &Pages, position: u64) -> Result<Node, ReadError> {
-        let bytes = pages.rest_of_page(position)?;
+        let (page, at) = pages.page(position)?;
+        Node::parse(pages, position, page, at)
+    }
+
+    /// Loads a node to which this one leads; most often it lies on the same page.
+    pub(crate) fn load_next(&self, pages: &Pages, position: u64) -> Result<Node, ReadError> {
+        let page_start = self.position - self.at as u64;
+        match position.checked_sub(page_start).filter(|at| *at < self.page.len() as u64) {
+            Some(at) => Node::parse(pages, position, self.page.clone(), at as usize),
+            None => Node::load(pages, position),
+        }
+    }
+
+    fn parse(pages: &Pages, position: u64, page: Bytes, at: usize) -> Result<Node, ReadError> {
+        let bytes = &page[at..];
         let cut = || pages.corrupt(position, "a trie node crosses its page");
         let shape = SHAPES[usize::from(bytes[0] >> 4)];
         let count = match shape {
@@ -92,7 +108,12 @@ impl Node {
             Shape::Single4 | Shape::Single12 => 0,
             _ => bytes[0] & 0x0f,
         };
-        Ok(Node { position, shape, payload_bits, count, bytes })
+        Ok(Node { position, shape, payload_bits, count, page, at })
+    }
+
+    /// From its first byte to the end of the page.
+    fn bytes(&self) -> &[u8] {
+        &self.page[self.at..]
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -106,7 +127,7 @@ impl Node {
 
     /// Kind of payload, 0 if there is none, and the bytes from it to the end of the page.
     pub(crate) fn payload(&self) -> (u8, &[u8]) {
-        (self.payload_bits, &self.bytes[node_bytes(self.shape, self.count)..])
+        (self.payload_bits, &self.bytes()[node_bytes(self.shape, self.count)..])
     }
 
     /// The place of the child for `character`, or the place of the next greater one.
@@ -118,11 +139,11 @@ impl Node {
         };
         match self.shape {
             Shape::Leaf => Err(0),
-            Shape::Single12 => single(self.bytes[2]),
-            Shape::Single4 | Shape::Single { .. } => single(self.bytes[1]),
-            Shape::Sparse { .. } => self.bytes[2..2 + self.count].binary_search(&character),
+            Shape::Single12 => single(self.bytes()[2]),
+            Shape::Single4 | Shape::Single { .. } => single(self.bytes()[1]),
+            Shape::Sparse { .. } => self.bytes()[2..2 + self.count].binary_search(&character),
             Shape::Dense { .. } => {
-                let first = self.bytes[1];
+                let first = self.bytes()[1];
                 let place = usize::from(character.saturating_sub(first));
                 if character < first || place >= self.count {
                     return Err(if character < first { 0 } else { self.count });
@@ -136,10 +157,10 @@ impl Node {
     pub(crate) fn character(&self, place: usize) -> u8 {
         match self.shape {
             Shape::Leaf => 0,
-            Shape::Single12 => self.bytes[2],
-            Shape::Single4 | Shape::Single { .. } => self.bytes[1],
-            Shape::Sparse { .. } => self.bytes[2 + place],
-            Shape::Dense { .. } => self.bytes[1].wrapping_add(place as u8),
+            Shape::Single12 => self.bytes()[2],
+            Shape::Single4 | Shape::Single { .. } => self.bytes()[1],
+            Shape::Sparse { .. } => self.bytes()[2 + place],
+            Shape::Dense { .. } => self.bytes()[1].wrapping_add(place as u8),
         }
     }
 
@@ -158,11 +179,11 @@ impl Node {
     fn distance(&self, place: usize) -> u64 {
         match self.shape {
             Shape::Leaf => 0,
-            Shape::Single4 => u64::from(self.bytes[0] & 0x0f),
-            Shape::Single12 => u64::from(self.bytes[0] & 0x0f) << 8 | u64::from(self.bytes[1]),
-            Shape::Single { bits } => packed(&self.bytes[2..], bits, 0),
-            Shape::Sparse { bits } => packed(&self.bytes[2 + self.count..], bits, place),
-            Shape::Dense { bits } => packed(&self.bytes[3..], bits, place),
+            Shape::Single4 => u64::from(self.bytes()[0] & 0x0f),
+            Shape::Single12 => u64::from(self.bytes()[0] & 0x0f) << 8 | u64::from(self.bytes()[1]),
+            Shape::Single { bits } => packed(&self.bytes()[2..], bits, 0),
+            Shape::Sparse { bits } => packed(&self.bytes()[2 + self.count..], bits, place),
+            Shape::Dense { bits } => packed(&self.bytes()[3..], bits, place),
         }
     }
 }

@@ -1,18 +1,23 @@
-//! An index file's pages: all of them in memory if it is small, else the last ones used.
+//! An index file's pages: all of them in memory if it is small, else through the block cache.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use runtime::DiskFile;
 
 use super::PAGE_BYTES;
+use crate::cache::BlockCache;
+use crate::cache::file::{BlockFile, CachedFile};
 use crate::descriptor::Component;
 use crate::error::ReadError;
 
-/// Files up to this size are held whole.
-const WHOLE_BYTES_MAX: u64 = 2 << 20;
-/// Pages kept of larger files. A page has one place, so that replacing it needs no book-keeping.
-const SLOTS: usize = 256;
+/// Files up to this size are held whole: there may be thousands.
+const WHOLE_BYTES_MAX: u64 = 64 << 10;
+/// Bytes of a block: a few pages, as neighbours are likely to be wanted too.
+const BLOCK_BYTES: u64 = 4 * PAGE_BYTES as u64;
+
+/// Bytes that a file opened without a cache keeps in memory.
+const OWN_CACHE_BYTES: u64 = 1 << 20;
 
 /// An index file.
 pub(crate) struct Pages {
@@ -23,18 +28,53 @@ pub(crate) struct Pages {
 
 enum Source {
     Whole(Bytes),
-    Paged { file: Arc<dyn DiskFile>, slots: Mutex<Vec<Option<(u64, Bytes)>>> },
+    Blocks(CachedFile),
+}
+
+/// How the blocks of an index file are stored: as they are.
+struct PlainBlocks {
+    component: Component,
+    file: Arc<dyn DiskFile>,
+    bytes: u64,
+}
+
+impl BlockFile for PlainBlocks {
+    fn component(&self) -> Component {
+        self.component
+    }
+
+    fn file(&self) -> &Arc<dyn DiskFile> {
+        &self.file
+    }
+
+    fn count(&self) -> u64 {
+        self.bytes.div_ceil(BLOCK_BYTES)
+    }
+
+    fn place(&self, index: u64) -> Result<(u64, usize), ReadError> {
+        let start = index * BLOCK_BYTES;
+        Ok((start, self.bytes.saturating_sub(start).min(BLOCK_BYTES) as usize))
+    }
+
+    fn decode(&self, _: u64, stored: &[u8]) -> Result<Bytes, ReadError> {
+        Ok(Bytes::copy_from_slice(stored))
+    }
 }
 
 impl Pages {
-    pub(crate) fn open(component: Component, file: Arc<dyn DiskFile>) -> Result<Pages, ReadError> {
-        Pages::open_up_to(WHOLE_BYTES_MAX, component, file)
+    pub(crate) fn open(
+        component: Component,
+        file: Arc<dyn DiskFile>,
+        cache: Option<&Arc<BlockCache>>,
+    ) -> Result<Pages, ReadError> {
+        Pages::open_up_to(WHOLE_BYTES_MAX, component, file, cache)
     }
 
     fn open_up_to(
         whole_bytes_max: u64,
         component: Component,
         file: Arc<dyn DiskFile>,
+        cache: Option<&Arc<BlockCache>>,
     ) -> Result<Pages, ReadError> {
         let bytes = file.bytes().map_err(|source| ReadError::io(component, 0, source))?;
         let source = if bytes <= whole_bytes_max {
@@ -42,7 +82,16 @@ impl Pages {
             file.read_exact_at(&mut whole, 0).map_err(|source| ReadError::io(component, 0, source))?;
             Source::Whole(whole.into())
         } else {
-            Source::Paged { file, slots: Mutex::new(vec![None; SLOTS]) }
+            // Without a cache for all it has a small one of its own: a walk comes to the same pages again and again.
+            let own;
+            let cache = match cache {
+                Some(cache) => cache,
+                None => {
+                    own = Arc::new(BlockCache::new(OWN_CACHE_BYTES));
+                    &own
+                }
+            };
+            Source::Blocks(CachedFile::new(Arc::new(PlainBlocks { component, file, bytes }), Some(cache)))
         };
         Ok(Pages { component, bytes, source })
     }
@@ -59,17 +108,26 @@ impl Pages {
 
     /// From `position` to the end of its page or of the file.
     pub(crate) fn rest_of_page(&self, position: u64) -> Result<Bytes, ReadError> {
-        let end = ((position / PAGE_BYTES as u64 + 1) * PAGE_BYTES as u64).min(self.bytes);
+        let (page, at) = self.page(position)?;
+        Ok(page.slice(at..))
+    }
+
+    /// The page that holds a position, and where in it that is.
+    pub(crate) fn page(&self, position: u64) -> Result<(Bytes, usize), ReadError> {
+        let start = position / PAGE_BYTES as u64 * PAGE_BYTES as u64;
+        let end = (start + PAGE_BYTES as u64).min(self.bytes);
         if position >= end {
             return Err(self.corrupt(position, "a pointer leads out of the file"));
         }
-        match &self.source {
-            Source::Whole(whole) => Ok(whole.slice(position as usize..end as usize)),
-            Source::Paged { .. } => {
-                let page = self.page(position / PAGE_BYTES as u64)?;
-                Ok(page.slice((position % PAGE_BYTES as u64) as usize..))
+        let page = match &self.source {
+            Source::Whole(whole) => whole.slice(start as usize..end as usize),
+            Source::Blocks(file) => {
+                let index = start / BLOCK_BYTES;
+                let from = index * BLOCK_BYTES;
+                file.block(index)?.slice((start - from) as usize..(end - from) as usize)
             }
-        }
+        };
+        Ok((page, (position - start) as usize))
     }
 
     /// So many bytes from `position` on, fewer at the end of the file.
@@ -80,25 +138,6 @@ impl Pages {
             out.extend_from_slice(&rest[..rest.len().min(count - out.len())]);
         }
         Ok(out.into())
-    }
-
-    fn page(&self, number: u64) -> Result<Bytes, ReadError> {
-        let Source::Paged { file, slots } = &self.source else {
-            unreachable!("only paged files have pages to load")
-        };
-        let slot = number as usize % SLOTS;
-        if let Some((held, page)) = &slots.lock().unwrap_or_else(PoisonError::into_inner)[slot]
-            && *held == number
-        {
-            return Ok(page.clone());
-        }
-        let start = number * PAGE_BYTES as u64;
-        let mut page = vec![0; (self.bytes - start).min(PAGE_BYTES as u64) as usize];
-        file.read_exact_at(&mut page, start)
-            .map_err(|source| ReadError::io(self.component, start, source))?;
-        let page = Bytes::from(page);
-        slots.lock().unwrap_or_else(PoisonError::into_inner)[slot] = Some((number, page.clone()));
-        Ok(page)
     }
 
     pub(crate) fn corrupt(&self, position: u64, found: &str) -> ReadError {
@@ -119,13 +158,14 @@ mod tests {
     fn a_file_read_by_pages_has_the_bytes_of_one_held_whole() {
         let disk = SimDisk::new(1);
         let file = disk.open(Path::new("/f"), OpenMode::Create).unwrap();
-        // More pages than places for them.
-        let bytes: Vec<u8> = (0..(SLOTS + 3) * PAGE_BYTES + 100).map(|i| (i / 7 % 251) as u8).collect();
+        // More than the cache holds.
+        let bytes: Vec<u8> = (0..50 * PAGE_BYTES + 100).map(|i| (i / 7 % 251) as u8).collect();
         file.write_all_at(&bytes, 0).unwrap();
-        let paged = Pages::open_up_to(0, Component::Partitions, file.clone()).unwrap();
-        let whole = Pages::open_up_to(u64::MAX, Component::Partitions, file).unwrap();
+        let cache = Arc::new(BlockCache::new(64 << 10));
+        let paged = Pages::open_up_to(0, Component::Partitions, file.clone(), Some(&cache)).unwrap();
+        let whole = Pages::open_up_to(u64::MAX, Component::Partitions, file, None).unwrap();
         let last = bytes.len() as u64 - 1;
-        for at in [0, 4095, 4096, 70_000, (SLOTS * PAGE_BYTES) as u64, last, 5, last + 1] {
+        for at in [0, 4095, 4096, 70_000, (40 * PAGE_BYTES) as u64, last, 5, last + 1] {
             let rest = |pages: &Pages| pages.rest_of_page(at).ok();
             assert_eq!(rest(&paged), rest(&whole), "{at}");
             assert_eq!(paged.range(at, 10_000).unwrap(), whole.range(at, 10_000).unwrap(), "{at}");

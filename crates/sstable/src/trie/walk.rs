@@ -12,7 +12,7 @@ pub(crate) fn follow(pages: &Pages, root: u64, key: &[u8]) -> Result<(Node, usiz
     for (i, &character) in key.iter().enumerate() {
         let Ok(place) = node.search(character) else { return Ok((node, i)) };
         match node.child(pages, place)? {
-            Some(child) => node = Node::load(pages, child)?,
+            Some(child) => node = node.load_next(pages, child)?,
             None => return Ok((node, i)),
         }
     }
@@ -81,7 +81,7 @@ impl Ascending {
             let child = step.node.child(pages, step.place)?;
             step.place += 1;
             if let Some(position) = child {
-                let node = Node::load(pages, position)?;
+                let node = step.node.load_next(pages, position)?;
                 let has_payload = node.payload().0 != 0;
                 self.path.push(Step { node, place: 0 });
                 if has_payload {
@@ -123,7 +123,7 @@ impl Descending {
                 step.place -= 1;
                 if let Some(position) = step.node.child(pages, step.place)? {
                     self.key.push(step.node.character(step.place));
-                    let node = Node::load(pages, position)?;
+                    let node = step.node.load_next(pages, position)?;
                     let place = node.count();
                     self.path.push(Step { node, place });
                 }

@@ -2,14 +2,29 @@
 //! nobody can see any more.
 //!
 //! Read in order: [`operation`] (what others ask for and see), [`strategy`] (which SSTables next, a decision without
-//! I/O).
+//! I/O), `transaction` (how SSTables take the place of others, whatever happens), `merge`, `purge` and `shadow` (what of
+//! a partition stays), `task` (one rewrite, step by step), `cut` (into which SSTables), `finish` (its commit), `context`
+//! (what all of them share), then `engine::compact` (what callers use).
 //!
-//! Never here: schema changes.
+//! Never here: schema changes, locks across I/O.
 
 pub mod operation;
-pub use operation::{
-    CompactScope, CompactionStats, Operation, OperationKind, ScrubOptions, ScrubReport, TombstoneOption,
-    VerifyFinding, VerifyOptions,
-};
+pub use operation::{CompactScope, CompactionStats, Operation, OperationKind, TombstoneOption};
 
 pub mod strategy;
+
+pub(crate) mod transaction;
+
+pub(crate) mod merge;
+pub(crate) mod purge;
+pub(crate) mod shadow;
+
+pub(crate) mod cut;
+pub(crate) mod task;
+
+pub(crate) mod finish;
+pub(crate) mod replace;
+
+pub(crate) mod context;
+
+pub(crate) mod facts;

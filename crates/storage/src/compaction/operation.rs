@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{PartitionKey, TableId, TokenRange};
+use model::{PartitionKey, TableId};
 use sstable::Descriptor;
 use uuid::Uuid;
 
@@ -120,54 +120,4 @@ pub enum TombstoneOption {
     Row,
     /// Overwritten and deleted cells too.
     Cell,
-}
-
-/// How to scrub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScrubOptions {
-    /// Go on with counters, too, whose lost shards make the sum wrong.
-    pub skip_corrupted: bool,
-    /// Values are checked against their types.
-    pub check_data: bool,
-    /// Rows whose expiry overflowed come back with the latest one that there is.
-    pub reinsert_overflowed_ttl: bool,
-}
-
-impl Default for ScrubOptions {
-    fn default() -> Self {
-        ScrubOptions { skip_corrupted: false, check_data: true, reinsert_overflowed_ttl: false }
-    }
-}
-
-/// What a scrub found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScrubReport {
-    /// SSTables that were rewritten.
-    pub sstables: u64,
-    /// Partitions that were kept.
-    pub good_partitions: u64,
-    /// Partitions that were lost, in whole or in part.
-    pub bad_partitions: u64,
-}
-
-/// How to verify.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VerifyOptions {
-    /// Every row and every key is read and looked up.
-    pub extended: bool,
-    /// Files of older formats are an error.
-    pub check_version: bool,
-    /// Partitions outside of these are an error.
-    pub check_owns: Option<Vec<TokenRange>>,
-    /// Data.db is not read at all.
-    pub quick: bool,
-}
-
-/// What is wrong with one SSTable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifyFinding {
-    /// Which one.
-    pub descriptor: Descriptor,
-    /// What.
-    pub problem: String,
 }

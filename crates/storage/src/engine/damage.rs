@@ -485,7 +485,7 @@ fn mark_path(descriptor: &Descriptor) -> PathBuf {
 }
 
 /// Takes the mark away, if there is one.
-pub(super) fn remove_mark(disk: &dyn Disk, descriptor: &Descriptor) -> Result<(), OpenError> {
+pub(crate) fn remove_mark(disk: &dyn Disk, descriptor: &Descriptor) -> Result<(), OpenError> {
     let path = mark_path(descriptor);
     if disk.exists(&path).map_err(OpenError::io(&path))? {
         disk.remove_file(&path).map_err(OpenError::io(&path))?;

@@ -11,14 +11,13 @@ use std::sync::atomic::Ordering;
 
 use model::partition::SourceError;
 use model::{Column, ColumnId, Slices, Table};
-use runtime::OpenMode;
 use sstable::{Descriptor, SsTable, WriteOptions, Writer};
 
 use super::open::make_dir_synced;
 use super::read::known_columns;
-use super::truncate::delete_sstable;
 use super::{Core, FlushTarget};
 use crate::OpenError;
+use crate::compaction::transaction::{Begun, delete_sstable};
 use crate::memtable::Memtable;
 use crate::table::TableState;
 
@@ -49,7 +48,7 @@ impl Core {
             || self.log.total_bytes.load(Ordering::Relaxed) > self.options.commitlog_bytes_total
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.runtime.clock().monotonic().as_millis() as u64
     }
 
@@ -145,6 +144,7 @@ impl Core {
         memtable: &Arc<Memtable>,
         sstable: Option<Arc<SsTable>>,
     ) {
+        let flushed = sstable.clone();
         let shard = self.logs[slot].lock();
         if table.is_dropped.load(Ordering::Relaxed) {
             // Whoever dropped it lets go of its memtables and removes its files.
@@ -155,6 +155,10 @@ impl Core {
             view.sstables.extend(sstable);
         });
         drop(shard);
+        if let Some(flushed) = &flushed {
+            table.compaction.note_flushed(flushed, self.runtime.clock().wall_s());
+            self.compactions.wake.notify_one();
+        }
         self.discard_memtable(memtable);
         table.metrics.memtable_switches.fetch_add(1, Ordering::Relaxed);
         self.flushes_count.fetch_add(1, Ordering::Relaxed);
@@ -186,17 +190,17 @@ impl Core {
     ) -> Result<Option<Arc<SsTable>>, OpenError> {
         self.make_dir(state)?;
         let descriptor = Descriptor::new(&*state.dir, state.next_sstable_id.fetch_add(1, Ordering::Relaxed));
-        let begun = Begun::note(self, &descriptor)?;
+        let begun = Begun::note(&**self.runtime.disk(), &descriptor)?;
         match self.write_and_open(&descriptor, &state.table.load_full(), memtable) {
             Ok(Some(sstable)) => {
                 self.back_up(state, &descriptor);
-                begun.done(self)?;
+                begun.done(&**self.runtime.disk())?;
                 Ok(Some(sstable))
             }
             not_there => {
                 // A full disk is the likely reason: what was written so far must not stay.
                 delete_sstable(&**self.runtime.disk(), &descriptor)?;
-                begun.removed(self)?;
+                begun.removed(&**self.runtime.disk())?;
                 not_there.map_err(|error| OpenError::SsTable {
                     path: PathBuf::from(descriptor.to_string()),
                     source: error,
@@ -220,7 +224,7 @@ impl Core {
             return Ok(None);
         }
         writer.finish()?;
-        Ok(Some(SsTable::open(disk, descriptor)?))
+        Ok(Some(self.open_sstable(descriptor)?))
     }
 
     fn write_options(&self, table: &Table, memtable: &Memtable) -> Result<WriteOptions, sstable::WriteError> {
@@ -269,42 +273,5 @@ fn append_all(
                 writer.append(&mut *stream)?;
             }
         }
-    }
-}
-
-/// A file that says: the SSTable beside it may be incomplete, and what it holds is still in the log.
-pub(super) struct Begun {
-    dir: PathBuf,
-    path: PathBuf,
-}
-
-/// What a [`Begun`] is called, after the SSTable's prefix. Cassandra removes files that end like this.
-pub(super) const BEGUN_NAME: &str = "begun.tmp";
-
-impl Begun {
-    /// Where the note of an SSTable is.
-    pub(super) fn path_of(descriptor: &Descriptor) -> PathBuf {
-        descriptor.directory.join(descriptor.file_name(BEGUN_NAME))
-    }
-
-    pub(super) fn note(core: &Core, descriptor: &Descriptor) -> Result<Begun, OpenError> {
-        let dir = descriptor.directory.clone();
-        let path = Begun::path_of(descriptor);
-        let disk = core.runtime.disk();
-        disk.open(&path, OpenMode::Create).map_err(OpenError::io(&path))?;
-        disk.sync_dir(&dir).map_err(OpenError::io(&dir))?;
-        Ok(Begun { dir, path })
-    }
-
-    /// The SSTable is whole and safe: on return for good, so that the log may go.
-    pub(super) fn done(self, core: &Core) -> Result<(), OpenError> {
-        core.runtime.disk().remove_file(&self.path).map_err(OpenError::io(&self.path))?;
-        core.runtime.disk().sync_dir(&self.dir).map_err(OpenError::io(&self.dir))
-    }
-
-    /// The SSTable was given up: first its files go for good.
-    pub(super) fn removed(self, core: &Core) -> Result<(), OpenError> {
-        core.runtime.disk().sync_dir(&self.dir).map_err(OpenError::io(&self.dir))?;
-        self.done(core)
     }
 }

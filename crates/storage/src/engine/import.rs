@@ -10,11 +10,10 @@ use std::sync::atomic::Ordering;
 use model::TableId;
 use sstable::{Descriptor, SsTable};
 
-use super::flush::Begun;
 use super::read::source_error;
-use super::truncate::delete_sstable;
 use super::{Core, Engine};
 use crate::OpenError;
+use crate::compaction::transaction::{self, Begun, delete_sstable};
 use crate::shards::shard_of;
 use crate::snapshot::import::{self, SourceSet};
 use crate::snapshot::{FailedImport, ImportOptions};
@@ -73,7 +72,7 @@ impl Core {
                 .map_err(|error| failed(&format!("{}: {error}", set.descriptor)))?;
         }
         for set in &sets {
-            let _no_flushes = table.lock_flushes();
+            let _files_stay = table.lock_files();
             self.import_set(table, set, options).map_err(|error| failed(&error))?;
         }
         Ok(())
@@ -84,11 +83,12 @@ impl Core {
         if !disk.exists(&table.dir).map_err(OpenError::io(&table.dir))? {
             return Ok(0);
         }
-        let _no_flushes = table.lock_flushes();
+        let _files_stay = table.lock_files();
         let options = ImportOptions::default();
+        let replaced = transaction::replaced_in(&**disk, &table.dir)?;
         let mut count = 0;
         for set in import::find_sets(&**disk, &table.dir)? {
-            if self.is_ours(table, &set.descriptor)? {
+            if self.is_ours(table, &replaced, &set.descriptor)? {
                 continue;
             }
             import::check_set(disk, &set, &table.table.load_full(), &options)
@@ -100,18 +100,26 @@ impl Core {
     }
 
     /// True for what reads use, what is being written, and what waits for its removal.
-    fn is_ours(&self, table: &TableState, descriptor: &Descriptor) -> Result<bool, OpenError> {
-        if table.claimed_ids.lock().contains(&descriptor.id.as_u64()) {
+    fn is_ours(
+        &self,
+        table: &TableState,
+        replaced: &[String],
+        descriptor: &Descriptor,
+    ) -> Result<bool, OpenError> {
+        if replaced.iter().any(|prefix| descriptor.file_name("").trim_end_matches('-') == prefix) {
             return Ok(true);
         }
         if table.sstables().iter().any(|sstable| sstable.descriptor() == descriptor) {
+            return Ok(true);
+        }
+        if self.damage.set_aside().iter().any(|damaged| damaged.descriptor == *descriptor) {
             return Ok(true);
         }
         let note = Begun::path_of(descriptor);
         self.runtime.disk().exists(&note).map_err(OpenError::io(note))
     }
 
-    /// Brings one set over. The caller holds the `flush` locks: no truncation comes between.
+    /// Brings one set over. The caller holds [`TableState::lock_files`]: no truncation comes between.
     fn import_set(
         &self,
         table: &Arc<TableState>,
@@ -122,9 +130,9 @@ impl Core {
         self.make_dir(table)?;
         let id = table.next_sstable_id.fetch_add(1, Ordering::Relaxed);
         let target = Descriptor::new(&*table.dir, id).with_version(set.descriptor.version);
-        let begun = Begun::note(self, &target)?;
+        let begun = Begun::note(&**disk, &target)?;
         let brought = import::bring(disk, set, &target, options).and_then(|()| {
-            SsTable::open(disk, &target).map_err(|error| OpenError::SsTable {
+            self.open_sstable(&target).map_err(|error| OpenError::SsTable {
                 path: target.to_string().into(),
                 source: source_error(error),
             })
@@ -133,14 +141,16 @@ impl Core {
             Ok(sstable) => sstable,
             Err(error) => {
                 delete_sstable(&**disk, &target)?;
-                begun.removed(self)?;
+                begun.removed(&**disk)?;
                 return Err(error);
             }
         };
         self.back_up(table, &target);
         disk.sync_dir(&table.dir).map_err(OpenError::io(&table.dir))?;
-        begun.done(self)?;
+        begun.done(&**disk)?;
         self.show(table, &sstable)?;
+        table.compaction.is_dirty.store(true, Ordering::Relaxed);
+        self.compactions.wake.notify_one();
         if !options.copy_data {
             import::remove_source(&**disk, set)?;
         }

@@ -7,13 +7,17 @@ mod write;
 mod read;
 mod scan;
 
+mod caches;
+pub use caches::{CacheKind, CacheStats};
+
 mod flush;
 
 mod compact;
+mod rewrite;
 
 mod schema;
 
-mod truncate;
+pub(crate) mod truncate;
 
 mod snapshots;
 
@@ -25,7 +29,7 @@ pub use details::TableDetails;
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
-mod damage;
+pub(crate) mod damage;
 use damage::Damage;
 pub use damage::{Health, SetAside};
 
@@ -39,8 +43,10 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
 use parking_lot::Mutex;
 use runtime::Runtime;
+use sstable::{BlockCache, Descriptor, SsTable};
 
 use crate::commitlog::{LogShared, ShardLog};
+use crate::compaction::context::Context;
 use crate::table::TableState;
 use crate::{Commit, EngineOptions, OpenError, ReadError, WriteError};
 
@@ -56,6 +62,8 @@ pub struct Engine {
 struct Core {
     runtime: Runtime,
     options: EngineOptions,
+    /// Blocks of all SSTables that serve reads.
+    blocks: Arc<BlockCache>,
     damage: Arc<Damage>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
@@ -71,8 +79,7 @@ struct Core {
     flushes_count: AtomicU64,
     replayed_entries_count: AtomicU64,
     is_stopping: AtomicBool,
-    /// MiB a second; 0: no bound.
-    compaction_throughput: AtomicU64,
+    compactions: Arc<Context>,
     incremental_backups: AtomicBool,
     expiry_is_watched: AtomicBool,
     /// The newest schema that the engine was told.
@@ -163,6 +170,7 @@ impl Engine {
     /// Refuses new writes, waits for running flushes and syncs the commit log. Memtables stay in the log.
     pub async fn drain(&self) -> Result<(), WriteError> {
         self.core.is_stopping.store(true, Ordering::SeqCst);
+        self.core.end_operations().await;
         let core = self.core.clone();
         self.core.runtime.background(move || core.drain()).await
     }
@@ -182,6 +190,11 @@ impl Engine {
             locks.push(self.core.lock_stripe(stripe).await);
         }
         locks
+    }
+
+    /// The way out to the world, for work on the engine's behalf.
+    pub fn runtime(&self) -> &Runtime {
+        &self.core.runtime
     }
 
     /// Whether reads and writes are taken, and why not.
@@ -205,17 +218,31 @@ impl Engine {
     }
 }
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let core = &self.core;
+        core.compactions.is_closed.store(true, Ordering::SeqCst);
+        core.compactions.stop(|_| true);
+        core.compactions.wake.notify_one();
+        for table in core.tables.load().values() {
+            // The step that runs ends; no other one touches the files, which the next engine may have.
+            drop(table.compaction.gate.write());
+        }
+    }
+}
+
 impl Core {
     fn new(runtime: &Runtime, mut options: EngineOptions) -> Core {
         // The segments that are being written stay whatever is flushed: below them there is no bound to keep.
         let active_bytes = u64::from(options.segment_bytes) * runtime.shard_count() as u64;
         options.commitlog_bytes_total = options.commitlog_bytes_total.max(2 * active_bytes);
         let log = LogShared::new(runtime, &options);
-        let logs = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
-        let compaction_throughput = AtomicU64::new(options.compaction_throughput_mib_per_s);
+        let logs: Vec<_> = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
+        let compactions = Arc::new(Context::new(runtime, &options, &logs));
         let incremental_backups = AtomicBool::new(options.incremental_backups);
         Core {
             runtime: runtime.clone(),
+            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
             damage: Damage::new(&options),
             options,
             log,
@@ -229,7 +256,7 @@ impl Core {
             flushes_count: AtomicU64::new(0),
             replayed_entries_count: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
-            compaction_throughput,
+            compactions,
             incremental_backups,
             expiry_is_watched: AtomicBool::new(false),
             schema: ArcSwap::from_pointee(Schema {
@@ -249,6 +276,11 @@ impl Core {
 
     async fn lock_stripe(&self, stripe: usize) -> PartitionLock {
         PartitionLock { _guard: self.locks[stripe].clone().lock_owned().await }
+    }
+
+    /// Opens an SSTable that is to serve reads.
+    fn open_sstable(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
+        SsTable::open_cached(self.runtime.disk(), descriptor, &self.blocks)
     }
 
     fn table(&self, id: TableId) -> Option<Arc<TableState>> {

@@ -10,12 +10,11 @@ use model::codec::decode_update;
 use model::partition::SourceError;
 use model::{PartitionKey, Schema, Table, TableId};
 use runtime::Disk;
-use sstable::{Descriptor, Partitioner, SsTable, SsTableId};
+use sstable::{Descriptor, Partitioner, SsTableId};
 
 use super::damage::{MARK_NAME, Mark, load_mark, remove_mark};
-use super::flush::BEGUN_NAME;
 use super::read::source_error;
-use super::truncate::{Truncated, delete_sstable};
+use super::truncate::Truncated;
 use super::{Core, Engine};
 use crate::OpenError;
 use crate::commitlog::Position;
@@ -24,6 +23,7 @@ use crate::commitlog::replay::{
     LoggedMutation, OldSegment, by_shard, list_segments, replay_shard, still_there,
 };
 use crate::commitlog::segment::{Segment, sequence_of_segment, shard_of_segment};
+use crate::compaction::transaction::{self, BEGUN_NAME, delete_sstable};
 use crate::shards::shard_of;
 use crate::table::TableState;
 
@@ -79,6 +79,7 @@ pub(super) fn open(
     opening.replay(|_| true)?;
     opening.finish();
     core.damage.start(core);
+    core.start_compactions();
     for log in &core.logs {
         log.start_periodic_syncs();
     }
@@ -235,6 +236,7 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
     if !disk.exists(&state.dir).map_err(OpenError::io(&state.dir))? {
         return Ok(covered);
     }
+    transaction::resolve(&**disk, &state.dir)?;
     covered.truncated = Truncated::load(&**disk, &state.dir)?;
     let mut ids: HashMap<SsTableId, (Descriptor, BTreeSet<String>)> = HashMap::new();
     for entry in disk.list(&state.dir).map_err(OpenError::io(&state.dir))? {
@@ -291,7 +293,7 @@ fn add_sstable(
     mark: Option<&Mark>,
     covered: &mut Covered,
 ) -> Result<(), OpenError> {
-    let sstable = match SsTable::open(core.runtime.disk(), descriptor) {
+    let sstable = match core.open_sstable(descriptor) {
         Ok(sstable) => sstable,
         Err(error) => return core.set_aside_unopened(state, descriptor, mark, error),
     };

@@ -76,13 +76,21 @@ fn read_view(
     sources.extend(view.flushing.iter().rev().filter_map(from_memtable));
     let memtables_count = sources.len();
     let mut false_positives = 0;
+    let mut not_cached = None;
     for sstable in view.sstables.iter().filter(|sstable| sstable.may_contain(key)) {
-        let stream = sstable
-            .read(table, key, slices, reversed)
-            .inspect_err(|error| watch.failed(sstable, error))
-            .map_err(source_error)?;
-        false_positives += u64::from(stream.is_none());
-        sources.extend(stream.map(|stream| watch.stream(sstable, stream)));
+        match sstable.read(table, key, slices, reversed) {
+            Ok(Some(stream)) => sources.push(watch.stream(sstable, stream)),
+            Ok(None) => false_positives += 1,
+            // What the others lack is fetched together with it.
+            Err(error @ sstable::ReadError::NotCached { .. }) => not_cached = Some(error),
+            Err(error) => {
+                watch.failed(sstable, &error);
+                return Err(source_error(error).into());
+            }
+        }
+    }
+    if let Some(error) = not_cached {
+        return Err(source_error(error).into());
     }
     metrics.note_sstables(sources.len() - memtables_count, false_positives);
     if sources.len() <= 1 && sources.len() == memtables_count {

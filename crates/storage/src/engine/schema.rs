@@ -24,6 +24,8 @@ impl Core {
                         self.change_table(state, table);
                     }
                     None => {
+                        // Its directory may be that of a dropped table of the same id.
+                        self.remove_dropped();
                         let state = self.new_table(table, self.is_local(keyspace));
                         state.is_durable.store(keyspace.durable_writes, Ordering::Relaxed);
                         tables.insert(table.id, state);
@@ -48,7 +50,9 @@ impl Core {
     }
 
     pub(super) fn new_table(&self, table: &Arc<Table>, is_local: bool) -> Arc<TableState> {
-        Arc::new(TableState::new(table.clone(), &self.options.data_dir, self.logs.len(), is_local))
+        let state = TableState::new(table.clone(), &self.options.data_dir, self.logs.len(), is_local);
+        state.auto_compaction.store(self.options.auto_compaction, Ordering::Relaxed);
+        Arc::new(state)
     }
 
     pub(super) fn is_local(&self, keyspace: &Keyspace) -> bool {
@@ -90,6 +94,6 @@ impl Core {
         self.dropped.lock().push((state, self.schema.load_full()));
         let core = self.clone();
         // Who drops a table need not wait for its snapshot, and for the removal of its files.
-        drop(self.runtime.background(move || core.remove_dropped()));
+        drop(self.runtime.flushing(move || core.remove_dropped()));
     }
 }

@@ -1,6 +1,6 @@
 //! Snapshots on an open engine: taken, listed, removed; taken by themselves before a table goes.
 //!
-//! Files of a table are linked while the `flush` locks of all its shards are held: then none is taken away.
+//! Files of a table are linked while [`TableState::lock_files`] is held: then none comes or goes.
 //!
 //! Read in order: `Engine::snapshot`, `link_table` (what all snapshots go through), `remove_dropped`.
 
@@ -93,7 +93,7 @@ impl Core {
                     self.flush_slot(&table, slot)?;
                 }
             }
-            let _no_flushes = table.lock_flushes();
+            let _files_stay = table.lock_files();
             if !table.is_dropped.load(Ordering::Relaxed) {
                 self.link_table(&table, tag, created_at_ms, expires_at_ms)?;
             }
@@ -104,7 +104,7 @@ impl Core {
         Ok(())
     }
 
-    /// Links what the views of a table hold. The caller holds the table's `flush` locks.
+    /// Links what the views of a table hold. The caller holds [`TableState::lock_files`].
     fn link_table(
         &self,
         table: &TableState,
@@ -149,7 +149,7 @@ impl Core {
         taken
     }
 
-    /// Before an operation rewrites SSTables: `snapshot_before_compaction`. The caller holds the `flush` locks.
+    /// Before an operation rewrites SSTables: `snapshot_before_compaction`. The caller holds what keeps the files.
     #[allow(dead_code, reason = "compaction calls it")]
     pub(super) fn snapshot_before_compaction(&self, table: &TableState) -> Result<(), OpenError> {
         if !self.options.snapshot_before_compaction {
@@ -159,7 +159,7 @@ impl Core {
         self.link_table(table, &format!("{now_ms}-compact-{}", table.table.load().name), now_ms, None)
     }
 
-    /// Keeps what a TRUNCATE is about to remove, if so configured. The caller holds the `flush` locks.
+    /// Keeps what a TRUNCATE is about to remove, if so configured. The caller holds what keeps the files.
     pub(super) fn snapshot_before_truncate(&self, table: &Arc<TableState>) -> Result<(), OpenError> {
         if !self.takes_auto_snapshot(table) {
             return Ok(());
@@ -179,8 +179,14 @@ impl Core {
     pub(super) fn remove_dropped(&self) {
         let _one_at_a_time = self.dropping.lock();
         loop {
+            if self.compactions.is_closed.load(Ordering::Relaxed) {
+                return;
+            }
             let next = self.dropped.lock().pop();
             let Some((table, schema)) = next else { break };
+            self.compactions.stop(|progress| progress.table_id == table.id);
+            // A step of a compaction that runs ends first; the next one finds the table dropped.
+            drop(table.compaction.gate.write());
             if self.takes_auto_snapshot(&table)
                 && let Err(error) = self.snapshot_dropped(&table, &schema)
             {
@@ -200,7 +206,7 @@ impl Core {
 
     /// The views of a dropped table are left as they were until it has been dealt with.
     fn snapshot_dropped(&self, table: &Arc<TableState>, schema: &Schema) -> Result<(), OpenError> {
-        let _no_flushes = table.lock_flushes();
+        let _files_stay = table.lock_files();
         let mut sstables = table.sstables();
         for slot in &table.slots {
             let view = slot.view.load_full();
@@ -322,6 +328,9 @@ impl Core {
                 runtime.sleep(EXPIRY_PERIOD).await;
                 let Some(core) = weak.upgrade() else { return };
                 let work = move || {
+                    if core.compactions.is_closed.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
                     let now_ms = core.wall_ms();
                     core.remove_snapshots(|info| info.expires_at_ms.is_some_and(|ms| ms <= now_ms))
                 };

@@ -4,20 +4,20 @@
 //! generation its SSTables are. It is safe before anything is deleted: a crash in between resurrects nothing.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::TableId;
 use runtime::Disk;
-use sstable::{Component, Descriptor, SsTable};
+use sstable::SsTable;
 use stdx::crc::crc32;
 
 use super::Core;
-use super::damage::remove_mark;
 use crate::OpenError;
 use crate::commitlog::Position;
 use crate::commitlog::segment::{segment_id, shard_of_segment};
+use crate::compaction::transaction::delete_sstable;
 use crate::table::{TableState, View};
 
 const FILE_NAME: &str = "truncated";
@@ -25,9 +25,11 @@ const FIRST_LINE: &str = "helenus truncated 1";
 
 /// What is gone of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Truncated {
+pub(crate) struct Truncated {
     /// Of each shard's log the place up to which writes are gone.
     pub positions: Vec<Position>,
+    /// Writes between these places of the log are gone: purged, with all SSTables that held them.
+    pub intervals: Vec<(Position, Position)>,
     /// SSTables of lower generations are gone; 0: none is.
     pub sstables_below: u64,
 }
@@ -37,6 +39,7 @@ impl Truncated {
     pub(super) fn covers(&self, position: Position) -> bool {
         let shard = shard_of_segment(position.segment_id);
         self.positions.iter().any(|upto| shard_of_segment(upto.segment_id) == shard && position <= *upto)
+            || self.intervals.iter().any(|(start, end)| *start < position && position <= *end)
     }
 
     fn add(&mut self, position: Position) {
@@ -52,6 +55,13 @@ impl Truncated {
         for position in &self.positions {
             // Writing to a string cannot fail.
             let _infallible = writeln!(text, "position {} {}", position.segment_id, position.offset);
+        }
+        for (start, end) in &self.intervals {
+            let _infallible = writeln!(
+                text,
+                "interval {} {} {} {}",
+                start.segment_id, start.offset, end.segment_id, end.offset
+            );
         }
         let _infallible = writeln!(text, "sstables below {}", self.sstables_below);
         let crc = crc32(text.as_bytes());
@@ -75,6 +85,13 @@ impl Truncated {
                 let (segment_id, offset) = place.split_once(' ')?;
                 truncated
                     .add(Position { segment_id: segment_id.parse().ok()?, offset: offset.parse().ok()? });
+            } else if let Some(interval) = line.strip_prefix("interval ") {
+                let mut numbers = interval.split(' ');
+                let mut place = || -> Option<Position> {
+                    let segment_id = numbers.next()?.parse().ok()?;
+                    Some(Position { segment_id, offset: numbers.next()?.parse().ok()? })
+                };
+                truncated.intervals.push((place()?, place()?));
             } else {
                 truncated.sstables_below = line.strip_prefix("sstables below ")?.parse().ok()?;
             }
@@ -82,7 +99,7 @@ impl Truncated {
         Some(truncated)
     }
 
-    pub(super) fn load(disk: &dyn Disk, dir: &Path) -> Result<Truncated, OpenError> {
+    pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Truncated, OpenError> {
         let path = dir.join(FILE_NAME);
         if !disk.exists(&path).map_err(OpenError::io(&path))? {
             return Ok(Truncated::default());
@@ -96,7 +113,7 @@ impl Truncated {
         })
     }
 
-    pub(super) fn store(&self, disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
+    pub(crate) fn store(&self, disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
         let path = dir.join(FILE_NAME);
         disk.write_all_synced(&path, self.to_text().as_bytes()).map_err(OpenError::io(path))
     }
@@ -106,6 +123,9 @@ impl Core {
     pub(super) fn truncate(&self, id: TableId) -> Result<(), OpenError> {
         let Some(table) = self.table(id) else { return Ok(()) };
         let _no_flushes: Vec<_> = table.slots.iter().map(|slot| slot.flush.lock()).collect();
+        self.compactions.stop(|progress| progress.table_id == id);
+        let _no_compaction = table.compaction.gate.write();
+        let _one_at_a_time = table.compaction.truncated_file.lock();
         self.make_dir(&table)?;
         self.snapshot_before_truncate(&table)?;
         let disk = self.runtime.disk();
@@ -170,15 +190,4 @@ impl Core {
             });
         }
     }
-}
-
-/// Removes the files of an SSTable, as far as they exist; first the one that says that it is whole.
-pub(super) fn delete_sstable(disk: &dyn Disk, descriptor: &Descriptor) -> Result<(), OpenError> {
-    for component in Component::ALL.into_iter().rev() {
-        let path: PathBuf = descriptor.path(component);
-        if disk.exists(&path).map_err(OpenError::io(&path))? {
-            disk.remove_file(&path).map_err(OpenError::io(&path))?;
-        }
-    }
-    remove_mark(disk, descriptor)
 }

@@ -32,6 +32,7 @@ fn flushed_rows_merge_with_newer_ones_and_survive_without_the_log() {
     on_both("flush", |runtime, dir| async move {
         let table = table();
         let engine = open(&runtime, options(&dir), &[&table]);
+        engine.set_auto_compaction(&[table.id], false);
         write(&engine, &table, 0..100, "first", 1).await;
         engine.flush(FlushTarget::Tables(vec![table.id])).await.unwrap();
         write(&engine, &table, 50..150, "second", 2).await;

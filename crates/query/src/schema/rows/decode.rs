@@ -218,11 +218,9 @@ fn number_columns(table: &mut Table) {
     number(&mut table.partition_key);
     number(&mut table.clustering);
     for columns in [&mut table.statics, &mut table.regulars] {
-        columns.sort_by(|a, b| {
-            (a.ty.is_multi_cell(), a.name.as_bytes()).cmp(&(b.ty.is_multi_cell(), b.name.as_bytes()))
-        });
+        columns.sort_by(|a, b| a.stored_order().cmp(&b.stored_order()));
         number(columns);
-        columns.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+        columns.sort_by(|a, b| a.answer_order().cmp(&b.answer_order()));
     }
     table.next_column_id = next;
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cluster::Strategy;
 use model::{PartitionKey, Table, Token};
+use storage::CacheKind;
 
 use super::{Admin, Console, Failure, Outcome};
 use crate::admin::command::Parsed;
@@ -75,9 +76,29 @@ impl Admin {
     }
 
     fn cache_lines(&self) -> Vec<(&'static str, String)> {
-        let none = "entries 0, size 0 bytes, capacity 0 bytes, 0 hits, 0 requests, NaN recent hit rate, \
-                    0 save period in seconds";
-        ["Key Cache", "Row Cache", "Counter Cache"].map(|name| (name, none.to_owned())).to_vec()
+        let kinds = [
+            ("Key Cache", CacheKind::Key),
+            ("Row Cache", CacheKind::Row),
+            ("Counter Cache", CacheKind::Counter),
+            ("Chunk Cache", CacheKind::Block),
+        ];
+        let line = |kind: CacheKind| {
+            let stats = self.engine().cache_stats(kind);
+            let rate = match stats.requests {
+                0 => "NaN".to_owned(),
+                requests => format!("{:.3}", stats.hits as f64 / requests as f64),
+            };
+            format!(
+                "entries {}, size {}, capacity {}, {} hits, {} requests, {rate} recent hit rate, \
+                 0 save period in seconds",
+                stats.entries,
+                units::bytes(stats.bytes as f64),
+                units::bytes(stats.capacity_bytes as f64),
+                stats.hits,
+                stats.requests
+            )
+        };
+        kinds.map(|(name, kind)| (name, line(kind))).to_vec()
     }
 
     /// Second at which the node came up.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Table, TableId};
-use storage::{CompactScope, FlushTarget, ScrubOptions, TombstoneOption, VerifyOptions};
+use storage::{CacheKind, CompactScope, FlushTarget, ScrubOptions, TombstoneOption, VerifyOptions};
 
 use super::{Admin, Console, Failure, Outcome};
 use crate::admin::command::Parsed;
@@ -130,7 +130,7 @@ impl Admin {
         }
         let options = ScrubOptions {
             skip_corrupted: parsed.has("-s"),
-            check_data: !parsed.has("-n"),
+            no_validate: parsed.has("-n"),
             reinsert_overflowed_ttl: parsed.has("-r"),
         };
         let report = self.with_progress(console, self.engine().scrub(&tables, options)).await?;
@@ -152,7 +152,7 @@ impl Admin {
         let options = VerifyOptions {
             extended: parsed.has("-e"),
             check_version: parsed.has("-c"),
-            check_owns: None,
+            owned: None,
             quick: parsed.has("-q"),
         };
         let findings = self.with_progress(console, self.engine().verify(&tables, options)).await?;
@@ -160,7 +160,12 @@ impl Admin {
             return Ok(());
         }
         for finding in &findings {
-            console.line(format!("{}: {}", finding.descriptor, finding.problem)).await;
+            console
+                .line(format!(
+                    "{}: {} at byte {}: {}",
+                    finding.descriptor, finding.component, finding.offset, finding.found
+                ))
+                .await;
         }
         Err(Failure::Failed(format!("{} problems were found", findings.len())))
     }
@@ -170,8 +175,13 @@ impl Admin {
         Ok(self.with_progress(console, self.engine().upgrade_sstables(&tables, parsed.has("-a"))).await?)
     }
 
-    /// BTI indexes need no key cache, and counters are read like all else: of both there is nothing to let go.
-    pub(super) fn invalidate(&self, _command: &str) -> Outcome {
+    pub(super) fn invalidate(&self, command: &str) -> Outcome {
+        let kind = match command {
+            "invalidatekeycache" => CacheKind::Key,
+            "invalidaterowcache" => CacheKind::Row,
+            _ => CacheKind::Counter,
+        };
+        self.engine().invalidate_cache(kind);
         Ok(())
     }
 }

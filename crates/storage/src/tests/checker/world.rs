@@ -157,15 +157,13 @@ impl World {
                 self.tally.flushes += 1;
                 engine.flush(FlushTarget::All).await.map_err(failed)?;
             }
-            Operation::Compact => {
-                match engine.compact(&[self.table.id], CompactScope::All).await {
-                    Err(error) if error.to_string().contains("not yet available") => {}
-                    done => {
-                        self.tally.compactions += 1;
-                        done.map_err(failed)?;
-                    }
+            Operation::Compact => match engine.compact(&[self.table.id], CompactScope::All).await {
+                Err(error) if error.to_string().contains("not yet available") => {}
+                done => {
+                    self.tally.compactions += 1;
+                    done.map_err(failed)?;
                 }
-            }
+            },
             Operation::Restart => {
                 self.tally.restarts += 1;
                 return Ok(Some(End::Restart));

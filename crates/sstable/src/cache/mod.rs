@@ -1,0 +1,114 @@
+//! Block cache: pieces of SSTables' files, uncompressed and verified, shared by all reads of a node.
+//!
+//! A block is a chunk of Data.db or a few pages of an index. Its key is the number of the open file (numbers never
+//! come again) and its place there. Memory grows with use up to the capacity; who evicts is quick_cache.
+//!
+//! Read in order: [`BlockCache`], [`file`] (how one file gets its blocks), [`reads`] (reads that must not wait for
+//! the disk, and what they missed).
+//!
+//! Never here: what the bytes mean, which blocks will be wanted next.
+
+pub(crate) mod file;
+pub mod reads;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+
+/// What an entry takes beside its bytes: the key, the entry, the allocation.
+const ENTRY_BYTES: u64 = 128;
+/// How many blocks the cache expects to hold at first: its tables grow when there are more.
+const ENTRIES_COUNT_MIN: usize = 1024;
+
+/// Parts of the cache, each with a lock of its own, and how small one may be.
+const SHARDS_COUNT_MAX: u64 = 32;
+const SHARD_BYTES_MIN: u64 = 4 << 20;
+
+/// A block of an open file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BlockKey {
+    pub(crate) file: u64,
+    pub(crate) index: u64,
+}
+
+#[derive(Clone)]
+struct Weigh;
+
+impl Weighter<BlockKey, Bytes> for Weigh {
+    fn weight(&self, _: &BlockKey, block: &Bytes) -> u64 {
+        block.len() as u64 + ENTRY_BYTES
+    }
+}
+
+/// Blocks of all SSTables that were opened with it.
+pub struct BlockCache {
+    blocks: Cache<BlockKey, Bytes, Weigh, foldhash::fast::FixedState, DefaultLifecycle<BlockKey, Bytes>>,
+    capacity_bytes: u64,
+    next_file: AtomicU64,
+}
+
+/// What a cache holds, and how often it had what was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockCacheStats {
+    /// Blocks in it.
+    pub entries: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Bytes at most.
+    pub capacity_bytes: u64,
+    /// Blocks that were asked for and there.
+    pub hits: u64,
+    /// Blocks that were asked for.
+    pub requests: u64,
+}
+
+impl BlockCache {
+    /// An empty cache. With a capacity of 0 it keeps nothing.
+    pub fn new(capacity_bytes: u64) -> BlockCache {
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(ENTRIES_COUNT_MIN)
+            .weight_capacity(capacity_bytes)
+            // Each has its part of the capacity, and must have room for many blocks.
+            .shards((capacity_bytes / SHARD_BYTES_MIN).clamp(1, SHARDS_COUNT_MAX) as usize)
+            .build()
+            .expect("capacities are given");
+        let hasher = foldhash::fast::FixedState::default();
+        let blocks = Cache::with_options(options, Weigh, hasher, DefaultLifecycle::default());
+        BlockCache { blocks, capacity_bytes, next_file: AtomicU64::new(1) }
+    }
+
+    /// Forgets all blocks.
+    pub fn clear(&self) {
+        self.blocks.clear();
+    }
+
+    /// Its numbers.
+    pub fn stats(&self) -> BlockCacheStats {
+        let (hits, misses) = (self.blocks.hits(), self.blocks.misses());
+        BlockCacheStats {
+            entries: self.blocks.len() as u64,
+            bytes: self.blocks.weight(),
+            capacity_bytes: self.capacity_bytes,
+            hits,
+            requests: hits + misses,
+        }
+    }
+
+    /// True if blocks can come in without one that must go.
+    fn has_room(&self) -> bool {
+        self.blocks.weight() < self.capacity_bytes / 10 * 9
+    }
+
+    fn number_file(&self) -> u64 {
+        self.next_file.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn forget_file(&self, file: u64) {
+        self.blocks.retain(|key, _| key.file != file);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,11 @@ enum Job {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Looks at SSTables, judges and saves them, without a node
+    #[command(subcommand)]
+    Sstable(tools::SsTableCommand),
+    /// Takes over the schema and data of a stopped Cassandra
+    Import(tools::ImportCommand),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +65,8 @@ fn main() -> ExitCode {
     if let Some(job) = arguments.job {
         return match job {
             Job::Nodetool { arguments } => server::admin::nodetool::run(arguments),
+            Job::Sstable(command) => tools::command::sstable(command),
+            Job::Import(command) => tools::command::import(command),
         };
     }
     init_log(&arguments.log_format);

@@ -30,14 +30,21 @@ pub(crate) fn table(
     let mut columns = Columns::default();
     let keys = key_types(&header.key_type)?;
     let is_composite = keys.len() > 1;
-    let key_name = |i: usize| if is_composite { format!("key{}", i + 1) } else { "key".to_owned() };
+    // A regular column may have such a name, too.
+    let free = |mut name: String| {
+        while header.statics.iter().chain(&header.regulars).any(|column| *column.name == *name) {
+            name.push('_');
+        }
+        name
+    };
+    let key_name = |i: usize| free(if is_composite { format!("key{}", i + 1) } else { "key".to_owned() });
     let partition_key = keys
         .into_iter()
         .enumerate()
         .map(|(i, ty)| columns.add(&key_name(i), ty, ColumnKind::PartitionKey, i, false))
         .collect();
     let clustering = header.clustering.iter().enumerate().map(|(i, column)| {
-        let name = format!("clustering{}", i + 1);
+        let name = free(format!("clustering{}", i + 1));
         columns.add(&name, column.ty.clone(), ColumnKind::Clustering, i, column.reversed)
     });
     let clustering = clustering.collect();

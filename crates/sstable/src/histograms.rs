@@ -23,7 +23,7 @@ pub fn read_histograms(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Result<
     let bytes = disk.read_all(&path).map_err(|source| ReadError::io(Component::Statistics, 0, source))?;
     let stats = Statistics::parse(&bytes, descriptor.version)?.stats;
     Ok(Histograms {
-        partition_bytes: stats.partition_sizes.buckets(),
-        partition_cells: stats.cell_counts.buckets(),
+        partition_bytes: stats.partition_sizes.pairs(),
+        partition_cells: stats.cell_counts.pairs(),
     })
 }

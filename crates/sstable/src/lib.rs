@@ -13,6 +13,8 @@
 
 pub mod cache;
 pub mod descriptor;
+pub mod description;
+pub mod elements;
 pub mod error;
 pub mod metadata;
 
@@ -41,11 +43,14 @@ pub mod writer;
 pub use cache::{BlockCache, BlockCacheStats};
 pub use change::{StatisticsChange, change_statistics};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
+pub use description::Description;
+pub use elements::Elements;
 pub use error::{ReadError, WriteError};
 pub use histograms::{Histograms, read_histograms};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
 pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};
+pub use statistics::change::{set_level, set_repaired};
 pub use verify::{Progress, VerifyFinding, VerifyOptions, VerifyReport, verify};
 pub use walk::Walk;
 pub use writer::{Compression, Compressor, WriteOptions, Writer, Written};

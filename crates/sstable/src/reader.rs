@@ -41,7 +41,7 @@ pub struct SsTable {
     header: SerializationHeader,
     pub(crate) data: Arc<DataFile>,
     pub(crate) index: Index,
-    filter: Option<Filter>,
+    pub(crate) filter: Option<Filter>,
     /// How the columns map to those of the table that was read last.
     layout: Mutex<Option<(Arc<Table>, Arc<Layout>)>>,
     /// The last field: its files are closed before.

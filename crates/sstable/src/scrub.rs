@@ -1,6 +1,7 @@
 //! Salvages a damaged SSTable: what can be read is written anew, what cannot is reported.
 //!
-//! Read in order: [`scrub`], [`ScrubOptions`], [`ScrubReport`].
+//! Read in order: [`scrub`], [`ScrubOptions`], [`ScrubReport`]; then `survey` (what of a partition can be read),
+//! `fragment` (that part as a stream), `salvage` (all partitions into outputs).
 //!
 //! Never here: which SSTables there are, snapshots, replacing the old one by the new ones (its files stay).
 
@@ -12,8 +13,14 @@ use runtime::Disk;
 
 use crate::descriptor::Descriptor;
 use crate::error::{ReadError, WriteError};
+use crate::reader::SsTable;
 use crate::verify::OnProgress;
-use crate::writer::{WriteOptions, Written};
+use crate::writer::{self, WriteOptions, Written};
+use salvage::Salvage;
+
+mod fragment;
+mod salvage;
+mod survey;
 
 /// Losses that are kept with their words; more are only counted.
 pub const LOSSES_MAX: usize = 100;
@@ -69,6 +76,13 @@ pub struct ScrubReport {
 }
 
 impl ScrubReport {
+    pub(crate) fn lose(&mut self, loss: Loss) {
+        self.losses_count += 1;
+        if self.losses.len() < LOSSES_MAX {
+            self.losses.push(loss);
+        }
+    }
+
     /// Takes in another SSTable's.
     pub fn absorb(&mut self, other: ScrubReport) {
         self.good_partitions += other.good_partitions;
@@ -135,6 +149,13 @@ pub fn scrub(
     next_output: &mut dyn FnMut() -> Descriptor,
     on_progress: OnProgress<'_>,
 ) -> Result<ScrubReport, ScrubError> {
-    let _ = (disk, descriptor, table, options, write, next_output, on_progress);
-    Err(ScrubError::Unreadable(ReadError::Unsupported { version: "scrub".to_owned() }))
+    let sstable = SsTable::open(disk, descriptor).map_err(ScrubError::Unreadable)?;
+    let mut salvage = Salvage::new(disk, &sstable, table, options, write)?;
+    let result = salvage.run(next_output, on_progress);
+    if result.is_err() {
+        for written in &salvage.report.outputs {
+            writer::remove(disk, &written.descriptor);
+        }
+    }
+    result.map(|()| salvage.report)
 }

@@ -115,6 +115,20 @@ impl Source {
         Ok(item)
     }
 
+    /// What the next element says of the size of the one before; it is not gone past.
+    pub(crate) fn previous_bytes(&mut self) -> Result<Option<u64>, ReadError> {
+        let position = self.cursor.position();
+        let layout = &self.layout;
+        let stored = self.cursor.parse(|_, cursor| layout.previous_bytes(cursor));
+        self.cursor.seek(position);
+        stored
+    }
+
+    /// The index of its rows, if the partition is wide.
+    pub(crate) fn rows(&self) -> Option<&RowIndex> {
+        self.rows.as_ref()
+    }
+
     /// Goes to the block that may hold the first element at `place`, if that saves reading.
     pub(crate) fn advance_to(&mut self, place: &[u8]) -> Result<(), ReadError> {
         let Some(mut blocks) = self.blocks(place)? else { return Ok(()) };

@@ -3,20 +3,29 @@
 //! Cassandra's verifier proves structure only: it lets pass a Bloom filter that denies keys, a covered slice
 //! that hides rows, statistics that make compaction drop data. Here each of these is a [`Finding`].
 //!
-//! Read in order: [`verify`], [`VerifyOptions`], [`VerifyReport`].
+//! Read in order: [`verify`], [`VerifyOptions`], [`VerifyReport`]; then `components` (the small files), `walk` (all
+//! partitions, in step with the index), `blocks` (row indexes), `values`, `facts` (statistics).
 //!
 //! Never here: repairs ([`crate::scrub`] does them), which SSTables there are, what is done with a bad one.
 
 use std::fmt;
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::{PartitionKey, Table, TokenRange};
 use runtime::Disk;
 
-use crate::descriptor::{Component, Descriptor};
+use crate::descriptor::{Component, Descriptor, Version};
 use crate::error::ReadError;
 use crate::reader::SsTable;
+use walk::Walk;
+
+mod blocks;
+mod components;
+mod facts;
+pub(crate) mod values;
+mod walk;
 
 /// Findings that are kept with their words; more are only counted.
 pub const FINDINGS_MAX: usize = 100;
@@ -108,7 +117,7 @@ impl VerifyReport {
 /// believed.
 ///
 /// Damage is a finding. The error is for what says nothing of the SSTable: the disk failed, or we do not read
-/// that version.
+/// that version. Memory is bounded by the index pages and the largest row.
 pub fn verify(
     disk: &Arc<dyn Disk>,
     descriptor: &Descriptor,
@@ -116,7 +125,97 @@ pub fn verify(
     options: &VerifyOptions,
     on_progress: OnProgress<'_>,
 ) -> Result<VerifyReport, ReadError> {
-    let _ = (table, options, on_progress);
-    SsTable::open(disk, descriptor)?;
-    Ok(VerifyReport { is_complete: true, ..VerifyReport::default() })
+    let mut findings = Findings { descriptor: descriptor.clone(), report: VerifyReport::default() };
+    if options.check_version && descriptor.version != Version::Da {
+        let found = format!("its version is {}, not {}", descriptor.version.letters(), Version::Da.letters());
+        findings.add(Severity::Doubtful, Component::Data, 0, None, found);
+    }
+    components::check(disk, descriptor, &mut findings)?;
+    let opened = SsTable::open(disk, descriptor);
+    let Some(sstable) = findings.take(opened, None)? else {
+        if !options.quick {
+            let mut step = |_: u64| ControlFlow::Continue(());
+            let _ = components::check_digest(disk, descriptor, &mut findings, &mut step)?;
+        }
+        findings.report.is_complete = true;
+        return Ok(findings.report);
+    };
+    let Some(statistics) = findings.take(components::statistics(disk, descriptor), None)? else {
+        findings.report.is_complete = true;
+        return Ok(findings.report);
+    };
+    components::check_statistics(&sstable, &statistics, table, &mut findings);
+    if options.quick {
+        findings.report.is_complete = true;
+        return Ok(findings.report);
+    }
+    let total_bytes = sstable.data.data_bytes().max(1);
+    // Digest, then (unless all is read anyway) chunks, then partitions: each reads the file once.
+    let mut is_broken_off = false;
+    let mut step = |done_bytes: u64| {
+        let flow = on_progress(Progress { done_bytes: done_bytes.min(total_bytes), total_bytes });
+        is_broken_off |= flow.is_break();
+        flow
+    };
+    let mut begin = |_: u64| step(0);
+    if components::check_digest(disk, descriptor, &mut findings, &mut begin)?.is_break() {
+        return Ok(findings.report);
+    }
+    if !options.extended && components::check_chunks(&sstable, &mut findings, &mut begin)?.is_break() {
+        return Ok(findings.report);
+    }
+    let walk = Walk::new(&sstable, table, &statistics, options, &mut findings)?;
+    walk.run(&mut step)?;
+    findings.report.is_complete = !is_broken_off;
+    Ok(findings.report)
+}
+
+/// Takes findings down.
+struct Findings {
+    descriptor: Descriptor,
+    report: VerifyReport,
+}
+
+impl Findings {
+    fn add(
+        &mut self,
+        severity: Severity,
+        component: Component,
+        offset: u64,
+        key: Option<&PartitionKey>,
+        found: impl Into<String>,
+    ) {
+        let report = &mut self.report;
+        report.findings_count += 1;
+        report.wrong_count += u64::from(severity == Severity::Wrong);
+        if report.findings.len() < FINDINGS_MAX {
+            report.findings.push(VerifyFinding {
+                descriptor: self.descriptor.clone(),
+                severity,
+                component,
+                offset,
+                key: key.cloned(),
+                found: found.into(),
+            });
+        }
+    }
+
+    /// The value, or a finding of the damage that kept it from us.
+    fn take<T>(
+        &mut self,
+        result: Result<T, ReadError>,
+        key: Option<&PartitionKey>,
+    ) -> Result<Option<T>, ReadError> {
+        let (component, offset, found) = match result {
+            Ok(value) => return Ok(Some(value)),
+            Err(ReadError::Corrupt { component, offset, found }) => (component, offset, found),
+            Err(ReadError::Io { component, source }) if source.kind() == io::ErrorKind::NotFound => {
+                (component, 0, "it is missing".to_owned())
+            }
+            Err(error @ ReadError::UnknownColumn { .. }) => (Component::Statistics, 0, error.to_string()),
+            Err(error) => return Err(error),
+        };
+        self.add(Severity::Wrong, component, offset, key, found);
+        Ok(None)
+    }
 }

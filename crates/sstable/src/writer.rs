@@ -390,7 +390,7 @@ impl Writer {
 }
 
 /// Removes the files of an SSTable that is not finished, or no longer needed; TOC.txt first.
-fn remove(disk: &Arc<dyn Disk>, descriptor: &Descriptor) {
+pub(crate) fn remove(disk: &Arc<dyn Disk>, descriptor: &Descriptor) {
     for component in Component::ALL.into_iter().rev() {
         // A file that is not there, or stays, is found by the next start.
         let _ = disk.remove_file(&descriptor.path(component));

@@ -81,6 +81,17 @@ impl DataFile {
         self.chunks.chunk_bytes()
     }
 
+    /// How many chunks there are.
+    pub(crate) fn chunks(&self) -> u64 {
+        self.data_bytes().div_ceil(self.chunk_bytes())
+    }
+
+    /// Reads and checks a chunk; returns how far the uncompressed stream is done with it.
+    pub(crate) fn check_chunk(&self, index: u64) -> Result<u64, ReadError> {
+        self.file.block(index)?;
+        Ok(((index + 1) * self.chunk_bytes()).min(self.data_bytes()))
+    }
+
     /// From now on CRCs are checked with this chance.
     pub(crate) fn set_crc_check_chance(&self, chance: f64) {
         let held = &self.chunks.crc_check_chance;

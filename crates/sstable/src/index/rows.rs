@@ -10,7 +10,7 @@ use crate::row::deletion::{self, Form};
 use crate::trie::builder::{Builder, Payload};
 use crate::trie::node::Node;
 use crate::trie::pages::Pages;
-use crate::trie::walk::Descending;
+use crate::trie::walk::{Ascending, Descending};
 
 use super::Block;
 use super::partitions::{put_signed, signed};
@@ -67,6 +67,21 @@ impl Blocks {
     pub(crate) fn next(&mut self, pages: &Pages) -> Result<Option<Block>, ReadError> {
         let Some((node, separator)) = self.0.next(pages)? else { return Ok(None) };
         block(&node, separator).map(Some).map_err(|fault| pages.corrupt(node.position(), describe(fault)))
+    }
+}
+
+/// The blocks of a partition from the first upwards, without separators; the last one is the end of the
+/// partition.
+pub(crate) struct BlocksUp(Ascending);
+
+impl BlocksUp {
+    pub(crate) fn of(pages: &Pages, root: u64) -> Result<BlocksUp, ReadError> {
+        Ok(BlocksUp(Ascending::from(pages, root, &[])?))
+    }
+
+    pub(crate) fn next(&mut self, pages: &Pages) -> Result<Option<Block>, ReadError> {
+        let Some(node) = self.0.next(pages)? else { return Ok(None) };
+        block(node, Vec::new()).map(Some).map_err(|fault| pages.corrupt(node.position(), describe(fault)))
     }
 }
 

@@ -133,6 +133,14 @@ impl Layout {
         Ok(Some(cursor.length()? as u64))
     }
 
+    /// What the next element says of the size of the one before; `None` at the end marker.
+    pub(crate) fn previous_bytes(&self, cursor: &mut Cursor<'_>) -> Result<Option<u64>, Fault> {
+        match self.skip(cursor)? {
+            Some(_) => Ok(Some(cursor.uvint()?)),
+            None => Ok(None),
+        }
+    }
+
     fn clustering(&self, buffer: &Bytes, cursor: &mut Cursor<'_>) -> Result<Clustering, Fault> {
         if self.clustering.is_empty() {
             return Ok(Clustering::EMPTY);

@@ -70,6 +70,45 @@ impl Cardinality {
     }
 }
 
+/// About how many keys a stored sketch was made of; `None` if the bytes are none.
+///
+/// Sparse sketches by linear counting over their 2^25 places, as Cassandra; registers by the plain formula of
+/// HyperLogLog, without its table of biases (about a percent).
+pub(crate) fn estimate(bytes: &[u8]) -> Option<u64> {
+    let mut cursor = crate::cursor::Cursor::new(bytes.get(4..)?);
+    let mut leb128 = || -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..35).step_by(7) {
+            let byte = cursor.u8().ok()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    };
+    let (precision, sparse_precision, kind, count) = (leb128()?, leb128()?, leb128()?, leb128()?);
+    let linear = |places: f64, taken: f64| (places * (places / (places - taken)).ln()).round() as u64;
+    if kind == 1 {
+        return Some(linear((1_u64 << sparse_precision.min(60)) as f64, count as f64));
+    }
+    let registers = 1_usize << precision.min(20);
+    let words = cursor.take(usize::try_from(count).ok()?).ok()?.as_chunks::<4>().0;
+    let (mut sum, mut zeros) = (0.0, 0_usize);
+    for place in 0..registers {
+        let word = u32::from_be_bytes(*words.get(place / REGISTERS_PER_WORD)?);
+        let register = word >> (5 * (place % REGISTERS_PER_WORD)) & 31;
+        sum += 1.0 / (1_u64 << register) as f64;
+        zeros += usize::from(register == 0);
+    }
+    let m = registers as f64;
+    let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
+    if zeros > 0 && raw < 2.5 * m {
+        return Some(linear(m, m - zeros as f64));
+    }
+    Some(raw.round() as u64)
+}
+
 fn sparse_code(hash: u64, run: u32) -> u32 {
     let index = (hash >> (64 - SPARSE_PRECISION)) as u32;
     if index & ((1 << (SPARSE_PRECISION - PRECISION)) - 1) != 0 {
@@ -124,6 +163,7 @@ mod tests {
         for key in [b"0", b"1", b"2", b"3", b"4", b"0"] {
             cardinality.add(key);
         }
+        assert_eq!(estimate(&cardinality.clone().encode()), Some(5));
         assert_eq!(hex(&cardinality.encode()), "fffffffe0d19010592f2850190f61ff4b3aa02b2bdfc05e0fcdd10");
     }
 
@@ -133,7 +173,10 @@ mod tests {
         for key in 0..30_000_u32 {
             cardinality.add(&key.to_be_bytes());
         }
-        assert_eq!(cardinality.encode().len(), 4 + 3 + 2 + 5464);
+        let bytes = cardinality.encode();
+        assert_eq!(bytes.len(), 4 + 3 + 2 + 5464);
+        let about = estimate(&bytes).unwrap();
+        assert!((29_000..31_000).contains(&about), "{about}");
     }
 
     fn hex(bytes: &[u8]) -> String {

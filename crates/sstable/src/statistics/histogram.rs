@@ -43,9 +43,25 @@ impl EstimatedHistogram {
     }
 
     /// Upper ends of buckets, and how many values are in each.
-    pub(crate) fn buckets(&self) -> Vec<(u64, u64)> {
+    pub(crate) fn pairs(&self) -> Vec<(u64, u64)> {
         let ends = self.offsets.iter().map(|offset| *offset as u64).chain([u64::MAX]);
         ends.zip(self.counts.iter().copied()).collect()
+    }
+
+    /// Adds a value so many times.
+    pub(crate) fn add_many(&mut self, value: u64, count: u64) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        let bucket = self.offsets.partition_point(|offset| *offset < value);
+        self.counts[bucket] = self.counts[bucket].saturating_add(count);
+    }
+
+    pub(crate) fn buckets(&self) -> crate::description::Buckets {
+        crate::description::Buckets { offsets: self.offsets.clone(), counts: self.counts.clone() }
+    }
+
+    /// How many values were added.
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {

@@ -1,9 +1,10 @@
 //! Statistics.db: four blocks, each with its CRC.
 //!
 //! Read in order: [`header`] (types, columns and bases: how Data.db is to be read), [`stats`] (what it holds),
-//! [`collector`] (how that is gathered while writing), [`histogram`], [`cardinality`].
+//! [`collector`] (how that is gathered while writing), [`histogram`], [`cardinality`], [`change`].
 
 pub(crate) mod cardinality;
+pub mod change;
 pub(crate) mod collector;
 pub(crate) mod header;
 pub(crate) mod histogram;
@@ -52,36 +53,27 @@ impl Statistics {
             (STATS, self.stats.encode(&self.header.clustering_types(), version)),
             (HEADER, self.header.encode()),
         ];
-        encode_blocks(&bodies)
+        encode_blocks(&bodies, !version.is_3x())
     }
 
     pub(crate) fn parse(bytes: &[u8], version: Version) -> Result<Statistics, ReadError> {
         let blocks = blocks(bytes, !version.is_3x())?;
-        let block = |kind: u32| {
-            blocks.iter().find(|block| block.kind == kind).ok_or_else(|| {
-                ReadError::corrupt(Component::Statistics, 0, format!("block {kind} is missing"))
-            })
-        };
-        let at = |block: &Block<'_>, fault: Fault| {
-            ReadError::corrupt(Component::Statistics, block.offset as u64, describe(fault))
-        };
-        let validation = block(VALIDATION)?;
+        let validation = block(&blocks, VALIDATION)?;
         let mut cursor = Cursor::new(validation.body);
         let (partitioner, bloom_filter_fp_chance) =
-            parse_validation(&mut cursor).map_err(|fault| at(validation, fault))?;
-        let compaction = block(COMPACTION)?;
+            parse_validation(&mut cursor).map_err(|fault| validation.corrupt(fault))?;
+        let compaction = block(&blocks, COMPACTION)?;
         let mut cursor = Cursor::new(compaction.body);
-        let cardinality = cursor
-            .count(1)
-            .and_then(|count| cursor.take(count))
-            .map_err(|fault| at(compaction, fault))?
-            .to_vec();
-        let header_block = block(HEADER)?;
+        let cardinality = cursor.count(1).and_then(|count| cursor.take(count));
+        let cardinality = cardinality.map_err(|fault| compaction.corrupt(fault))?.to_vec();
+        let header_block = block(&blocks, HEADER)?;
         let mut cursor = Cursor::new(header_block.body);
-        let header = SerializationHeader::parse(&mut cursor).map_err(|fault| at(header_block, fault))??;
-        let stats_block = block(STATS)?;
+        let header =
+            SerializationHeader::parse(&mut cursor).map_err(|fault| header_block.corrupt(fault))??;
+        let stats_block = block(&blocks, STATS)?;
         let mut cursor = Cursor::new(stats_block.body);
-        let stats = Stats::parse(&mut cursor, &header, version).map_err(|fault| at(stats_block, fault))?;
+        let (stats, _) =
+            Stats::parse(&mut cursor, &header, version).map_err(|fault| stats_block.corrupt(fault))?;
         Ok(Statistics { partitioner, bloom_filter_fp_chance, cardinality, stats, header })
     }
 }
@@ -92,24 +84,30 @@ fn parse_validation(cursor: &mut Cursor<'_>) -> Result<(String, f64), Fault> {
     Ok((name, cursor.f64()?))
 }
 
-fn encode_blocks(bodies: &[(u32, Vec<u8>)]) -> Vec<u8> {
+fn encode_blocks(bodies: &[(u32, Vec<u8>)], has_crcs: bool) -> Vec<u8> {
     let mut out = (bodies.len() as u32).to_be_bytes().to_vec();
+    let crc_bytes = if has_crcs { 4 } else { 0 };
+    let put_crc = |out: &mut Vec<u8>, crc: u32| {
+        if has_crcs {
+            out.extend_from_slice(&crc.to_be_bytes());
+        }
+    };
     let mut crc = Crc32::new();
     crc.update(&out);
-    out.extend_from_slice(&crc.value().to_be_bytes());
-    let mut offset = 4 + 4 + 8 * bodies.len() + 4;
+    put_crc(&mut out, crc.value());
+    let mut offset = 4 + 8 * bodies.len() + 2 * crc_bytes;
     let mut contents = Vec::with_capacity(8 * bodies.len());
     for (kind, body) in bodies {
         contents.extend_from_slice(&kind.to_be_bytes());
         contents.extend_from_slice(&(offset as u32).to_be_bytes());
-        offset += body.len() + 4;
+        offset += body.len() + crc_bytes;
     }
     crc.update(&contents);
     out.extend_from_slice(&contents);
-    out.extend_from_slice(&crc.value().to_be_bytes());
+    put_crc(&mut out, crc.value());
     for (_, body) in bodies {
         out.extend_from_slice(body);
-        out.extend_from_slice(&crc32(body).to_be_bytes());
+        put_crc(&mut out, crc32(body));
     }
     out
 }
@@ -118,6 +116,17 @@ struct Block<'a> {
     kind: u32,
     offset: usize,
     body: &'a [u8],
+}
+
+impl Block<'_> {
+    fn corrupt(&self, fault: Fault) -> ReadError {
+        ReadError::corrupt(Component::Statistics, self.offset as u64, describe(fault))
+    }
+}
+
+fn block<'a, 'b>(blocks: &'b [Block<'a>], kind: u32) -> Result<&'b Block<'a>, ReadError> {
+    let found = || ReadError::corrupt(Component::Statistics, 0, format!("block {kind} is missing"));
+    blocks.iter().find(|block| block.kind == kind).ok_or_else(found)
 }
 
 /// Takes the file apart and checks all CRCs, if it has any.

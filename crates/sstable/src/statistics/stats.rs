@@ -1,5 +1,7 @@
 //! The STATS block: what an SSTable holds.
 
+use std::ops::Range;
+
 use model::row::{NO_DELETION_TIME, NO_TIMESTAMP};
 use model::{Bound, BoundKind, CqlType, Slice, Value};
 use stdx::vint;
@@ -47,6 +49,15 @@ pub(crate) struct Stats {
     pub(crate) last_key: Vec<u8>,
     /// Share of the node's ring between first and last token; NaN: unknown.
     pub(crate) token_space_coverage: f64,
+}
+
+/// Where the fields are, from the block's start, that change in files that exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The level, and behind it when it was repaired.
+    pub(crate) level: usize,
+    /// The repair session, with its flag.
+    pub(crate) pending_repair: Option<Range<usize>>,
 }
 
 impl Stats {
@@ -126,7 +137,7 @@ impl Stats {
         cursor: &mut Cursor<'_>,
         header: &SerializationHeader,
         version: Version,
-    ) -> Result<Stats, Fault> {
+    ) -> Result<(Stats, Places), Fault> {
         let is_short = version.has_short_deletions();
         let partition_sizes = EstimatedHistogram::parse(cursor)?;
         let cell_counts = EstimatedHistogram::parse(cursor)?;
@@ -137,6 +148,7 @@ impl Stats {
         let (min_ttl_s, max_ttl_s) = (cursor.i32()?, cursor.i32()?);
         let compression_ratio = cursor.f64()?;
         let droppable = bins(cursor, is_short)?;
+        let level_at = cursor.position();
         let (level, repaired_at_ms) = (cursor.i32()?, cursor.i64()?);
         let (clustering_types, covered) =
             if is_short { legacy_covered(cursor, header, version)? } else { covered(cursor, header)? };
@@ -146,11 +158,14 @@ impl Stats {
         let commit_log_intervals = if version >= Version::Mc { intervals(cursor)? } else { Vec::new() };
         let has_repair = version >= Version::Na;
         let has_host = version == Version::Me || version >= Version::Nb;
+        let repair_at = cursor.position();
         let pending_repair = if has_repair { uuid(cursor)? } else { None };
+        let places =
+            Places { level: level_at, pending_repair: has_repair.then_some(repair_at..cursor.position()) };
         let is_transient = has_repair && cursor.bool()?;
         let host_id = if has_host { uuid(cursor)? } else { None };
         let has_partition_deletions = is_short || cursor.bool()?;
-        Ok(Stats {
+        let stats = Stats {
             partition_sizes,
             cell_counts,
             commit_log_upper,
@@ -178,7 +193,8 @@ impl Stats {
             first_key: if is_short { Vec::new() } else { cursor.vbytes()?.to_vec() },
             last_key: if is_short { Vec::new() } else { cursor.vbytes()?.to_vec() },
             token_space_coverage: if is_short { f64::NAN } else { cursor.f64()? },
-        })
+        };
+        Ok((stats, places))
     }
 
     /// The fields of an SSTable without any data.

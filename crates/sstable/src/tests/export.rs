@@ -1,10 +1,10 @@
-//! An SSTable for a real Cassandra to judge, by hand:
+//! An SSTable of each version that we write, for a real Cassandra to judge, by hand:
 //!
 //! ```text
 //! CREATE TABLE ks.judged (k int, c int, d text, s text static, v text, n int, l list<int>, m map<text, bigint>,
 //!   PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC);
 //! SSTABLE_EXPORT=/dir cargo test -p sstable export -- --ignored
-//! nodetool import -e ks judged /dir
+//! nodetool import -e ks judged /dir/oa      # or da, nb
 //! ```
 
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use runtime::real::RealDisk;
 
 use super::support::{Partition, TableBuilder};
 use crate::metadata::EncodingStatsCollector;
-use crate::{Descriptor, WriteOptions, Writer};
+use crate::{Descriptor, Version, WriteOptions, Writer};
 
 const T: i64 = 1_700_000_000_000_000;
 const S: u32 = 1_700_000_000;
@@ -142,14 +142,21 @@ fn export() {
             Unfiltered::Marker(marker) => marker.open.iter().for_each(|open| stats.add_deletion(open)),
         });
     }
-    let options = WriteOptions {
-        bases: stats.stats(),
-        expected_partitions: partitions.len() as u64,
-        ..WriteOptions::for_table(&table).unwrap()
-    };
-    let mut writer = Writer::create(&disk, &Descriptor::new(directory, 1), &table, options).unwrap();
-    for partition in &partitions {
-        writer.append(&mut partition.stream()).unwrap();
+    for version in [Version::Da, Version::Oa, Version::Nb] {
+        let directory = directory.join(version.letters());
+        disk.create_dir_all(&directory).unwrap();
+        let options = WriteOptions {
+            bases: stats.stats(),
+            expected_partitions: partitions.len() as u64,
+            // More blocks than by default: the wide partition shall have many.
+            column_index_bytes: 4096,
+            ..WriteOptions::for_version(&table, version).unwrap()
+        };
+        let descriptor = Descriptor::new(directory, 1).with_version(version);
+        let mut writer = Writer::create(&disk, &descriptor, &table, options).unwrap();
+        for partition in &partitions {
+            writer.append(&mut partition.stream()).unwrap();
+        }
+        println!("{:?}", writer.finish().unwrap());
     }
-    println!("{:?}", writer.finish().unwrap());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::read::{Place, Position};
 use model::schema::TableOptions;
-use model::{Bound, BoundKind, ColumnId, Slice, Slices, Table};
+use model::{Bound, BoundKind, ColumnId, Slice, Slices, Table, Unfiltered};
 use runtime::Disk;
 use runtime::real::RealDisk;
 use runtime::sim::SimDisk;
@@ -22,12 +22,12 @@ fn disk() -> Arc<dyn Disk> {
 }
 
 /// The project's own.
-fn kept() -> PathBuf {
+pub(super) fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata")
 }
 
 /// Every set of files in a folder and in those inside.
-fn descriptors(folder: &Path) -> Vec<Descriptor> {
+pub(super) fn descriptors(folder: &Path) -> Vec<Descriptor> {
     let mut found = Vec::new();
     for entry in disk().list(folder).unwrap() {
         if entry.is_dir {
@@ -115,6 +115,12 @@ fn check_rows(descriptor: Descriptor) -> bool {
     let fixture = Fixture::open(descriptor);
     let partitions = fixture.partitions();
     assert_eq!(partitions.len() as u64, fixture.sstable.metadata().partitions, "{}", fixture.descriptor);
+    let rows = |partition: &Partition| {
+        let rows = partition.items.iter().filter(|item| matches!(item, Unfiltered::Row(_)));
+        rows.count() + usize::from(partition.header.static_row.is_some())
+    };
+    let rows: usize = partitions.iter().map(rows).sum();
+    assert_eq!(rows as u64, fixture.sstable.metadata().rows, "{}", fixture.descriptor);
     let own = fixture.sstable.header_table("ks", "t").unwrap();
     let mut scan = fixture.sstable.scan(&own, None, None, Slices::all(), false).unwrap();
     assert_eq!(drain_all(&mut *scan).unwrap().len(), partitions.len());
@@ -193,8 +199,8 @@ pub(super) fn some_slices(table: &Table, partition: &Partition) -> Vec<Slices> {
         return found;
     }
     let values = |i: usize| match &partition.items[i] {
-        model::Unfiltered::Row(row) => row.clustering.values.clone(),
-        model::Unfiltered::Marker(marker) => marker.bound.values.clone(),
+        Unfiltered::Row(row) => row.clustering.values.clone(),
+        Unfiltered::Marker(marker) => marker.bound.values.clone(),
     };
     let count = partition.items.len();
     let step = (count / 7).max(1);

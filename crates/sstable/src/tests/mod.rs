@@ -1,9 +1,13 @@
 //! Tests of whole SSTables: Cassandra's own files, random ones, damaged ones.
 
+mod bugs;
+mod change;
 mod columns;
 mod damage;
 mod expected;
 mod export;
 mod fixtures;
 pub(crate) mod random;
+mod scrub;
 pub(crate) mod support;
+mod verify;

@@ -21,6 +21,8 @@ pub mod metadata;
 mod chunk;
 mod cursor;
 mod filter;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod header_table;
 mod index;
 pub mod partitioner;

@@ -112,6 +112,14 @@ fn encode_blocks(bodies: &[(u32, Vec<u8>)], has_crcs: bool) -> Vec<u8> {
     out
 }
 
+/// The same blocks with checksums that fit, for what stands behind them.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn with_checksums(bytes: &[u8], version: Version) -> Result<Vec<u8>, ReadError> {
+    let bodies: Vec<_> =
+        blocks(bytes, false)?.iter().map(|block| (block.kind, block.body.to_vec())).collect();
+    Ok(encode_blocks(&bodies, !version.is_3x()))
+}
+
 struct Block<'a> {
     kind: u32,
     offset: usize,

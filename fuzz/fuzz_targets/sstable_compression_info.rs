@@ -1,0 +1,7 @@
+//! Bytes of anybody as the component CompressionInfo of an SSTable.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sstable::fuzz::component(
+    sstable::Component::CompressionInfo,
+    data
+));

@@ -1,0 +1,4 @@
+//! Bytes of anybody as the component Statistics of an SSTable.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sstable::fuzz::component(sstable::Component::Statistics, data));

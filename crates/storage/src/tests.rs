@@ -5,6 +5,8 @@ mod compaction;
 mod crash;
 mod flush;
 mod log;
+mod merge_laws;
+pub(crate) mod planted;
 mod schema;
 mod snapshots;
 mod speed;

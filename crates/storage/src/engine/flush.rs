@@ -270,6 +270,10 @@ fn append_all(
         for (key, partition) in chunk {
             let known = known_columns(memtable, table);
             if let Some(mut stream) = partition.stream(key, &Slices::all(), false, known) {
+                #[cfg(test)]
+                {
+                    stream = crate::tests::planted::spoil(stream);
+                }
                 writer.append(&mut *stream)?;
             }
         }

@@ -18,6 +18,7 @@ use std::rc::Rc;
 use runtime::sim::SimRuntime;
 
 use self::world::{End, World};
+use super::planted::{Early, FLUSH_SPOILS, PURGES_EARLY, Spoils};
 
 /// Operations of one run.
 const RUN_COUNT: u64 = 5_000;
@@ -81,7 +82,30 @@ fn the_engine_shows_what_the_model_expects() {
         sum.scans += tally.scans;
     }
     println!("{sum:?}");
-    let counts = [sum.writes, sum.reads, sum.rows_seen, sum.flushes, sum.restarts, sum.power_losses];
+    let counts =
+        [sum.writes, sum.reads, sum.rows_seen, sum.flushes, sum.compactions, sum.restarts, sum.power_losses];
     assert!(counts.iter().all(|count| *count > 50), "{sum:?}");
     assert!(sum.schema_changes > 50 && sum.scans > 50, "{sum:?}");
+}
+
+#[test]
+fn bugs_that_a_flush_could_have_are_caught() {
+    for spoils in [Spoils::StaticRows, Spoils::RangeEnds, Spoils::PartitionDeletions, Spoils::LastRow] {
+        FLUSH_SPOILS.set(Some(spoils));
+        let errors: Vec<String> = (0..4).filter_map(|seed| run(seed, 1_000).err()).collect();
+        FLUSH_SPOILS.set(None);
+        assert!(errors.len() >= 3, "{spoils:?}: caught in {} of 4 runs of 1,000 operations", errors.len());
+        println!("{spoils:?}: {}", errors[0]);
+    }
+}
+
+#[test]
+fn purges_that_come_too_early_are_caught() {
+    for early in [Early::Elsewhere, Early::Grace] {
+        PURGES_EARLY.set(Some(early));
+        let errors: Vec<String> = (0..6).filter_map(|seed| run(seed, RUN_COUNT).err()).collect();
+        PURGES_EARLY.set(None);
+        assert!(errors.len() >= 2, "{early:?}: caught in {} of 6 runs", errors.len());
+        println!("{early:?}: caught in {} of 6 runs: {}", errors.len(), errors[0]);
+    }
 }

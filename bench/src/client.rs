@@ -60,15 +60,20 @@ impl Client {
 
     /// Sends one request and waits for its answer.
     pub fn ask(&mut self, body: RequestBody) -> Outcome<Decoded> {
+        Decoded::decode(self.exchange(body)?).map_err(|error| format!("{error:?}"))
+    }
+
+    /// Sends one request and waits for its answer, as it comes.
+    pub fn exchange(&mut self, body: RequestBody) -> Outcome<Envelope> {
         let (mut envelope, mut out) = (Vec::new(), Vec::new());
         Request::new(self.version, 0, body).encode(&mut envelope);
         self.encoder.encode(&envelope, &mut out);
         self.stream.write_all(&out).map_err(text)?;
         loop {
             if let Some(envelope) = self.next()? {
-                return Decoded::decode(envelope).map_err(|error| format!("{error:?}"));
+                return Ok(envelope);
             }
-            let mut bytes = [0; 16 << 10];
+            let mut bytes = [0; 64 << 10];
             match self.stream.read(&mut bytes).map_err(text)? {
                 0 => return Err("the server has closed the connection".to_owned()),
                 count => self.input.extend_from_slice(&bytes[..count]),

@@ -1,27 +1,58 @@
 //! The load: one thread, some connections, many requests in flight; closed loop (an answer makes room for the next
 //! request) or open loop (requests have their times, and a late one counts from when it should have been sent).
 //!
-//! Requests that become possible together leave in one write for each connection, as with a good driver.
+//! Requests that become possible together leave in one write for each connection, as with a good driver. What the
+//! requests are is said by a [`Work`].
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use stdx::prng::Prng;
 use wire::{Envelope, Opcode, Version};
 
-use crate::client::{self, Client, Statement, text};
+use crate::client::{Client, Statement, text};
 use crate::latency::Latencies;
 use crate::{LoadArguments, Outcome, Step, server};
 
-const VALUES_COUNT: usize = 5;
-const VALUE_BYTES: usize = 34;
-const KEY_BYTES: usize = 16;
+mod keyed;
+
 /// A server that answers nothing for so long has lost a request.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+const HEADER_BYTES: usize = 9;
 /// What comes before the first seconds are counted in.
 const WARM_UP: Duration = Duration::from_millis(500);
+
+/// What is asked of the server, request by request.
+pub trait Work {
+    /// The statement of all requests.
+    fn cql(&self) -> String;
+    /// Whether it writes: then it may carry a timestamp.
+    fn is_write(&self) -> bool;
+    /// Appends the values of the next request, each with its length.
+    fn next(&mut self, out: &mut Vec<u8>);
+    /// How many values there are.
+    fn values_count(&self) -> u16;
+    /// True when there is nothing more to ask.
+    fn is_done(&self) -> bool;
+    /// Complains unless the answer is what it must be.
+    fn check(&self, envelope: &Envelope) -> Outcome<()>;
+}
+
+/// How hard, and how long.
+#[derive(Clone, Debug)]
+pub struct Pressure {
+    pub version: Version,
+    pub connections: usize,
+    pub in_flight: usize,
+    /// Requests a second; without it as many as there are answers.
+    pub rate: Option<f64>,
+    /// What is not counted at the start.
+    pub warm_up: Duration,
+    /// The end, if the work does not end before.
+    pub length: Duration,
+    pub timestamps: bool,
+}
 
 /// What was measured in one step.
 #[derive(Clone, Debug)]
@@ -62,46 +93,43 @@ impl Figures {
     }
 }
 
-/// Runs one step.
+/// Runs one step of the load of `bench run` and `bench compare`.
 pub fn run(address: SocketAddr, pid: Option<u32>, step: Step, load: &LoadArguments) -> Outcome<Figures> {
-    let version = load.version()?;
-    let per_lane = (load.in_flight / load.connections).max(1);
-    let mut lanes = Vec::with_capacity(load.connections);
-    for _ in 0..load.connections {
-        lanes.push(Lane::connect(address, version, step, per_lane, load)?);
-    }
-    let seed = std::process::id();
-    let mut keys = Keys { step, next: 0, count: load.keys, random: Prng::from_seed(seed.into()) };
-    let result = Run::new(&mut lanes, &mut keys, pid, step, load).measure();
-    result.map_err(|error| format!("{step:?}: {error}"))
+    let is_fill = step == Step::Fill;
+    let pressure = Pressure {
+        version: load.version()?,
+        connections: load.connections,
+        in_flight: load.in_flight,
+        rate: load.rate.filter(|_| !is_fill),
+        warm_up: if is_fill { Duration::ZERO } else { WARM_UP },
+        length: if is_fill { Duration::MAX } else { WARM_UP + load.duration() },
+        timestamps: load.timestamps,
+    };
+    let mut work = keyed::Keyed::new(step, load);
+    drive(address, pid, &mut work, &pressure).map_err(|error| format!("{step:?}: {error}"))
 }
 
-/// Which keys come.
-struct Keys {
-    step: Step,
-    next: u64,
-    count: u64,
-    random: Prng,
-}
-
-impl Keys {
-    fn next(&mut self) -> u64 {
-        if self.step == Step::Fill {
-            self.next += 1;
-            return self.next - 1;
-        }
-        self.random.below(self.count)
+/// Puts any work on a server.
+pub fn drive(
+    address: SocketAddr,
+    pid: Option<u32>,
+    work: &mut dyn Work,
+    pressure: &Pressure,
+) -> Outcome<Figures> {
+    let per_lane = (pressure.in_flight / pressure.connections).max(1);
+    let mut lanes = Vec::with_capacity(pressure.connections);
+    for _ in 0..pressure.connections {
+        lanes.push(Lane::connect(address, work, per_lane, pressure)?);
     }
-
-    fn is_done(&self) -> bool {
-        self.step == Step::Fill && self.next >= self.count
-    }
+    Run::new(&mut lanes, work, pid, pressure).measure()
 }
 
 /// One connection with its requests.
 struct Lane {
     client: Client,
-    request: Template,
+    /// A request up to its values, and what comes behind them.
+    head: Vec<u8>,
+    tail: Vec<u8>,
     /// Envelopes that are to be sent, bare.
     envelopes: Vec<u8>,
     output: Vec<u8>,
@@ -112,24 +140,15 @@ struct Lane {
 }
 
 impl Lane {
-    fn connect(
-        address: SocketAddr,
-        version: Version,
-        step: Step,
-        streams: usize,
-        load: &LoadArguments,
-    ) -> Outcome<Lane> {
-        let mut client = Client::connect(address, version)?;
-        let table = client::table(load);
-        let cql = match step {
-            Step::Read => format!("SELECT * FROM bench.{table} WHERE k = ?"),
-            _ => format!("INSERT INTO bench.{table} (k, c0, c1, c2, c3, c4) VALUES (?, ?, ?, ?, ?, ?)"),
-        };
-        let statement = client.prepare(&cql)?;
+    fn connect(address: SocketAddr, work: &dyn Work, streams: usize, pressure: &Pressure) -> Outcome<Lane> {
+        let mut client = Client::connect(address, pressure.version)?;
+        let statement = client.prepare(&work.cql())?;
         client.stream.set_nonblocking(true).map_err(text)?;
+        let (head, tail) = around_values(work, &statement, pressure);
         Ok(Lane {
-            request: Template::new(version, step, &statement, load.timestamps),
             client,
+            head,
+            tail,
             envelopes: Vec::new(),
             output: Vec::new(),
             written: 0,
@@ -138,8 +157,14 @@ impl Lane {
         })
     }
 
-    fn send(&mut self, stream: i16, key: u64, since: Duration) {
-        self.request.append(stream, key, &mut self.envelopes);
+    fn send(&mut self, stream: i16, work: &mut dyn Work, since: Duration) {
+        let start = self.envelopes.len();
+        self.envelopes.extend_from_slice(&self.head);
+        work.next(&mut self.envelopes);
+        self.envelopes.extend_from_slice(&self.tail);
+        let body_bytes = (self.envelopes.len() - start - HEADER_BYTES) as u32;
+        self.envelopes[start + 2..start + 4].copy_from_slice(&stream.to_be_bytes());
+        self.envelopes[start + 5..start + 9].copy_from_slice(&body_bytes.to_be_bytes());
         self.since[stream as usize] = since;
     }
 
@@ -175,99 +200,48 @@ impl Lane {
     }
 }
 
-/// A request with places for what differs: stream, key, first bytes of the values.
-struct Template {
-    bytes: Vec<u8>,
-    key_at: usize,
-    values_at: Option<usize>,
-}
-
-impl Template {
-    fn new(version: Version, step: Step, statement: &Statement, timestamps: bool) -> Template {
-        let mut bytes = vec![version.number(), 0, 0, 0, Opcode::Execute as u8, 0, 0, 0, 0];
-        let mut short_bytes = |out: &[u8]| {
-            bytes.extend_from_slice(&(out.len() as u16).to_be_bytes());
-            bytes.extend_from_slice(out);
-        };
-        short_bytes(&statement.id);
-        if version >= Version::V5 {
-            short_bytes(&statement.result_id);
-        }
-        // LOCAL_ONE; values, no metadata.
-        bytes.extend_from_slice(&10u16.to_be_bytes());
-        let has_timestamp = timestamps && step != Step::Read;
-        let flags = 0x01 | 0x02 | if has_timestamp { 0x20 } else { 0 };
-        if version >= Version::V5 {
-            bytes.extend_from_slice(&u32::to_be_bytes(flags));
-        } else {
-            bytes.push(flags as u8);
-        }
-        let values_count = if step == Step::Read { 1 } else { 1 + VALUES_COUNT };
-        bytes.extend_from_slice(&(values_count as u16).to_be_bytes());
-        bytes.extend_from_slice(&(KEY_BYTES as u32).to_be_bytes());
-        let key_at = bytes.len();
-        bytes.extend_from_slice(&[b'0'; KEY_BYTES]);
-        let values_at = (step != Step::Read).then_some(bytes.len());
-        for value in 1..values_count {
-            bytes.extend_from_slice(&(VALUE_BYTES as u32).to_be_bytes());
-            bytes.extend((0..VALUE_BYTES).map(|index| (index * 7 + value * 31) as u8));
-        }
-        if has_timestamp {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            bytes.extend_from_slice(&(now.as_micros() as i64).to_be_bytes());
-        }
-        let body_bytes = (bytes.len() - 9) as u32;
-        bytes[5..9].copy_from_slice(&body_bytes.to_be_bytes());
-        Template { bytes, key_at, values_at }
-    }
-
-    fn append(&self, stream: i16, key: u64, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(&self.bytes);
-        let bytes = &mut out[start..];
-        bytes[2..4].copy_from_slice(&stream.to_be_bytes());
-        write_key(key, &mut bytes[self.key_at..self.key_at + KEY_BYTES]);
-        if let Some(at) = self.values_at {
-            for value in 0..VALUES_COUNT {
-                let at = at + value * (4 + VALUE_BYTES) + 4;
-                bytes[at..at + 8].copy_from_slice(&key.wrapping_add(value as u64).to_be_bytes());
-            }
-        }
-    }
-}
-
-/// `user` and twelve digits.
-fn write_key(mut key: u64, out: &mut [u8]) {
-    out[..4].copy_from_slice(b"user");
-    for digit in out[4..].iter_mut().rev() {
-        *digit = b'0' + (key % 10) as u8;
-        key /= 10;
-    }
-}
-
-/// Complains unless the answer is what it must be.
-fn check(step: Step, envelope: &Envelope) -> Outcome<()> {
-    let is_good = match step {
-        Step::Read => {
-            // Kind, flags, columns, rows; then the key and its values.
-            let row_bytes = 4 + KEY_BYTES + VALUES_COUNT * (4 + VALUE_BYTES);
-            let body = &envelope.body;
-            body.len() == 16 + row_bytes && body[..4] == [0, 0, 0, 2] && body[12..16] == [0, 0, 0, 1]
-        }
-        _ => envelope.body[..] == [0, 0, 0, 1],
+/// EXECUTE with LOCAL_ONE, values and no metadata: the bytes before the values and those behind them.
+fn around_values(work: &dyn Work, statement: &Statement, pressure: &Pressure) -> (Vec<u8>, Vec<u8>) {
+    let mut head = vec![pressure.version.number(), 0, 0, 0, Opcode::Execute as u8, 0, 0, 0, 0];
+    let mut short_bytes = |out: &[u8]| {
+        head.extend_from_slice(&(out.len() as u16).to_be_bytes());
+        head.extend_from_slice(out);
     };
+    short_bytes(&statement.id);
+    if pressure.version >= Version::V5 {
+        short_bytes(&statement.result_id);
+    }
+    head.extend_from_slice(&10u16.to_be_bytes());
+    let has_timestamp = pressure.timestamps && work.is_write();
+    let flags = 0x01 | 0x02 | if has_timestamp { 0x20 } else { 0 };
+    if pressure.version >= Version::V5 {
+        head.extend_from_slice(&u32::to_be_bytes(flags));
+    } else {
+        head.push(flags as u8);
+    }
+    head.extend_from_slice(&work.values_count().to_be_bytes());
+    let mut tail = Vec::new();
+    if has_timestamp {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        tail.extend_from_slice(&(now.as_micros() as i64).to_be_bytes());
+    }
+    (head, tail)
+}
+
+/// Complains about an answer that is no result, or not the one that is wanted.
+pub fn expect(envelope: &Envelope, is_good: bool) -> Outcome<()> {
     if envelope.opcode == Opcode::Result && is_good {
         return Ok(());
     }
-    Err(format!("unexpected answer: {}, {}", envelope.opcode.name(), envelope.body.escape_ascii()))
+    let shown = &envelope.body[..envelope.body.len().min(200)];
+    Err(format!("unexpected answer: {}, {}", envelope.opcode.name(), shown.escape_ascii()))
 }
 
 /// One step under way.
 struct Run<'r> {
     lanes: &'r mut [Lane],
-    keys: &'r mut Keys,
+    work: &'r mut dyn Work,
     pid: Option<u32>,
-    step: Step,
     start: Instant,
     warm_up: Duration,
     length: Duration,
@@ -281,23 +255,15 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn new(
-        lanes: &'r mut [Lane],
-        keys: &'r mut Keys,
-        pid: Option<u32>,
-        step: Step,
-        load: &LoadArguments,
-    ) -> Run<'r> {
-        let is_fill = step == Step::Fill;
+    fn new(lanes: &'r mut [Lane], work: &'r mut dyn Work, pid: Option<u32>, pressure: &Pressure) -> Run<'r> {
         Run {
             lanes,
-            keys,
+            work,
             pid,
-            step,
             start: Instant::now(),
-            warm_up: if is_fill { Duration::ZERO } else { WARM_UP },
-            length: if is_fill { Duration::MAX } else { WARM_UP + load.duration() },
-            interval: load.rate.filter(|_| !is_fill).map(|rate| Duration::from_secs_f64(1.0 / rate)),
+            warm_up: pressure.warm_up,
+            length: pressure.length,
+            interval: pressure.rate.map(|rate| Duration::from_secs_f64(1.0 / rate)),
             intended_count: 0,
             next_lane: 0,
             in_flight: 0,
@@ -316,7 +282,7 @@ impl<'r> Run<'r> {
             if cpu_start.is_none() && now >= self.warm_up {
                 cpu_start = Some((now, self.cpu()?));
             }
-            if end.is_none() && (now >= self.length || (self.keys.is_done() && self.in_flight == 0)) {
+            if end.is_none() && (now >= self.length || (self.work.is_done() && self.in_flight == 0)) {
                 end = Some((now, self.cpu()?));
             }
             if end.is_some() && self.in_flight == 0 {
@@ -351,10 +317,10 @@ impl<'r> Run<'r> {
     fn send_due(&mut self, now: Duration) {
         let Some(interval) = self.interval else {
             for lane in self.lanes.iter_mut() {
-                while !self.keys.is_done()
+                while !self.work.is_done()
                     && let Some(stream) = lane.free.pop()
                 {
-                    lane.send(stream, self.keys.next(), now);
+                    lane.send(stream, self.work, now);
                     self.in_flight += 1;
                 }
             }
@@ -373,7 +339,7 @@ impl<'r> Run<'r> {
             self.next_lane = (index + 1) % count;
             let lane = &mut self.lanes[index];
             if let Some(stream) = lane.free.pop() {
-                lane.send(stream, self.keys.next(), due);
+                lane.send(stream, self.work, due);
                 self.in_flight += 1;
                 self.intended_count += 1;
             }
@@ -422,7 +388,7 @@ impl<'r> Run<'r> {
     fn take_answers(&mut self, now: Duration, is_counted: bool) -> Outcome<()> {
         for lane in self.lanes.iter_mut() {
             while let Some(envelope) = lane.client.next()? {
-                check(self.step, &envelope)?;
+                self.work.check(&envelope)?;
                 let stream = envelope.stream;
                 let since = lane.since.get(stream as usize).ok_or("an answer for no request")?;
                 if is_counted {

@@ -4,7 +4,7 @@
 //! beside this crate says how to read the figures.
 //!
 //! Read in order: [`load`] (the load and its client), [`client`] (handshake and preparing), [`server`] (the measured
-//! process), [`compare`] and [`start`] (whole measurements), [`latency`].
+//! process), [`compare`], [`engine`] and [`start`] (whole measurements), [`latency`].
 //!
 //! Never here: anything that the node needs.
 #![expect(clippy::disallowed_methods, reason = "a client of its own, outside the node's runtime")]
@@ -16,6 +16,8 @@ mod client;
 mod server;
 
 mod compare;
+
+mod engine;
 
 mod start;
 
@@ -40,7 +42,6 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value a process")]
 enum Command {
     /// Puts load on a server that runs already
     Run {
@@ -62,6 +63,11 @@ enum Command {
         compare: compare::CompareArguments,
         #[command(flatten)]
         load: LoadArguments,
+    },
+    /// Data larger than memory: reads, slices, scans, compaction, writes meanwhile, and what more rows cost
+    Engine {
+        #[command(flatten)]
+        engine: engine::EngineArguments,
     },
     /// Time from exec to the first answered query on an empty directory, and idle memory
     Start {
@@ -131,6 +137,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run { address, pid, steps, load } => run(address, pid, &steps, &load),
         Command::Compare { compare, load } => compare::compare(&compare, &load),
+        Command::Engine { engine } => engine::engine(&engine),
         Command::Start { start } => start::start(&start),
     };
     match done {

@@ -1,5 +1,6 @@
 //! The measured process: started on a core of its own, watched through /proc, stopped.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub struct Server {
     pub address: SocketAddr,
     pub pid: u32,
     how: How,
+    /// The words before a nodetool command.
+    nodetool: Vec<OsString>,
 }
 
 enum How {
@@ -49,7 +52,10 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().map_err(|error| format!("{}: {error}", binary.display()))?;
         // taskset becomes the server: the pid stays.
-        Ok(Server { name: "helenus", address, pid: child.id(), how: How::Child(child) })
+        let admin_port = settings.iter().find_map(|setting| setting.strip_prefix("admin_port="));
+        let mut nodetool = vec![binary.into(), "nodetool".into()];
+        nodetool.extend(admin_port.iter().flat_map(|port| ["-p".into(), port.into()]));
+        Ok(Server { name: "helenus", address, pid: child.id(), how: How::Child(child), nodetool })
     }
 
     /// Starts Cassandra with the project's script and waits until it answers.
@@ -74,7 +80,18 @@ impl Server {
         }
         let pid = std::fs::read_to_string(dir.join("pid")).map_err(text)?.trim().parse().map_err(text)?;
         let how = How::Script { script: script.to_owned(), dir: dir.to_owned() };
-        Ok(Server { name: "cassandra", address, pid, how })
+        let nodetool = vec![script.into(), "nodetool".into(), dir.into()];
+        Ok(Server { name: "cassandra", address, pid, how, nodetool })
+    }
+
+    /// The command that runs this server's nodetool.
+    pub fn nodetool(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.nodetool[0]);
+        command.args(&self.nodetool[1..]).args(words);
+        // Cassandra's tool is a JVM that lives for a second.
+        command.env("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
     }
 
     /// Asks the server to end, and waits for it.

@@ -29,8 +29,9 @@ from questions import questions
 from tables import CREATE_KEYSPACE, CREATE_TYPES, KEYSPACE, all_tables
 
 SKIPPED = 77
-# The history begins so long before now, that all its seconds are past; questions come after its last second.
-HISTORY_AGE_S, QUESTIONS_AFTER_S, LATER_S = 3000, 200, 6000
+# The history began so long ago that all its seconds are past, and TTLs of it with them. Questions are asked as of a time
+# that will not come before the end of the run: whatever a compaction finds expired until then is so for them too.
+HISTORY_AGE_S, QUESTIONS_AFTER_S, LATER_S = 3000, 3000 + 900, 6000
 FORMATS = {"da": [], "oa": ["--format", "big"], "nb": ["--compat"]}
 
 
@@ -74,22 +75,26 @@ class Judge:
 
     # What either server does.
 
-    def write(self, node, table):
-        """The table's history, with a flush after each round."""
-        for index, steps in enumerate(table.rounds):
-            session, writes = node.session(), []
-            if index == 0:
-                session.run(table.create())
-            for step in [*steps, None]:
-                if isinstance(step, Request):
-                    writes.append(step)
-                    continue
-                session.run_all(writes, 1 if table.is_in_order else IN_FLIGHT)
-                writes = []
-                if step:
-                    session.run(step)
-            session.close()
-            node.flush(KEYSPACE, table.name)
+    def write(self, what, node, tables):
+        """The history of all tables, with a flush after each round."""
+        for index in range(max(len(table.rounds) for table in tables)):
+            some = [table for table in tables if index < len(table.rounds)]
+            self.each(f"{what}, round {index + 1}", some, lambda table, index=index: self.write_round(node, table, index))
+            node.flush(KEYSPACE)
+
+    def write_round(self, node, table, index):
+        session, writes = node.session(), []
+        if index == 0:
+            session.run(table.create())
+        for step in [*table.rounds[index], None]:
+            if isinstance(step, Request):
+                writes.append(step)
+                continue
+            session.run_all(writes, 1 if table.is_in_order else IN_FLIGHT)
+            writes = []
+            if step:
+                session.run(step)
+        session.close()
 
     def make_keyspace(self, node):
         session = node.session()
@@ -140,7 +145,7 @@ class Judge:
         tables = self.tables
         self.broken.clear()
         self.make_keyspace(self.helenus)
-        self.each("Helenus writes", tables, lambda table: self.write(self.helenus, table))
+        self.write("Helenus writes", self.helenus, tables)
         self.each("Helenus answers", tables, lambda table: self.ask(self.helenus, table))
         self.take_schema(tables)
         self.each("Cassandra imports files of Helenus", tables, lambda table: self.hand_over(self.helenus, self.cassandra, table), True)
@@ -186,7 +191,7 @@ class Judge:
         way = f"{version}: "
         self.broken.clear()
         self.make_keyspace(self.cassandra)
-        self.each(way + "Cassandra writes", tables, lambda table: self.write(self.cassandra, table))
+        self.write(way + "Cassandra writes", self.cassandra, tables)
         self.each(way + "Cassandra answers", tables, lambda table: self.ask(self.cassandra, table))
         self.make_keyspace(self.helenus)
 
@@ -221,6 +226,9 @@ class Judge:
             # Another format needs another start; `da` is what it was started with.
             if version != "da" or self.options.only_from_cassandra:
                 self.cassandra.stop()
+                # In a folder of its own: a node that writes nb cannot read what a newer one has left.
+                folder, old = self.folder / f"cassandra-{version}", self.cassandra
+                self.cassandra = Cassandra(folder, old.port, old.storage_port)
                 self.cassandra.start(*FORMATS[version])
             if self.helenus.process is None:
                 self.helenus.start()

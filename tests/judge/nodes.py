@@ -85,8 +85,8 @@ class Cassandra:
     def nodetool(self, *words):
         return run_tool([ORACLE, "nodetool", self.folder, *words], JAVA_TOOL_OPTIONS=QUICK_JAVA)
 
-    def flush(self, keyspace, table):
-        self.nodetool("flush", keyspace, table)
+    def flush(self, keyspace):
+        self.nodetool("flush", keyspace)
 
     def stop_compacting(self, keyspace):
         """Files are to stay as they were flushed."""
@@ -151,8 +151,8 @@ class Helenus:
     def nodetool(self, *words):
         return run_tool([self.binary, "nodetool", "-p", self.admin_port, *words])
 
-    def flush(self, keyspace, table):
-        self.nodetool("flush", keyspace, table)
+    def flush(self, keyspace):
+        self.nodetool("flush", keyspace)
 
     def stop_compacting(self, keyspace):
         """Files are to stay as they were flushed."""

@@ -349,25 +349,26 @@ def dropped(random, now_s):
         for _ in range(count):
             key, clustering = random.randrange(12), random.randrange(8)
             row = {name: writer.literals.value(kind) for name, kind in columns if random.random() < 0.6}
-            writer.insert({"k": key, "c": clustering} | row, timestamp_us=around_us + random.randrange(1000), ttl=random.choice([None, 70_000]))
+            writer.insert({"k": key, "c": clustering} | row, timestamp_us=around_us + random.randrange(10_000), ttl=random.choice([None, 70_000]))
             if random.random() < 0.3:
                 writer.insert({"k": key} | {name: writer.literals.value(kind) for name, kind in statics}, timestamp_us=around_us)
 
     rows(kinds, table.statics, 150, base_us)
     writer.next_round()
+    # Times of a drop are whole milliseconds: the schema's own tables keep no more.
     for column in ("q", "sx"):
-        writer.schema(f"ALTER TABLE {table.full_name} DROP {column} USING TIMESTAMP {base_us + 2000}")
+        writer.schema(f"ALTER TABLE {table.full_name} DROP {column} USING TIMESTAMP {base_us + 20_000}")
     # In the middle of the first rows' timestamps, which only a column that comes back may do: Cassandra cannot read a
     # cell that is newer than the drop of its column.
     for column in ("x", "y"):
-        writer.schema(f"ALTER TABLE {table.full_name} DROP {column} USING TIMESTAMP {base_us + 500}")
+        writer.schema(f"ALTER TABLE {table.full_name} DROP {column} USING TIMESTAMP {base_us + 5_000}")
     writer.schema(f"ALTER TABLE {table.full_name} ADD x text")
     writer.schema(f"ALTER TABLE {table.full_name} ADD y list<int>")
     writer.schema(f"ALTER TABLE {table.full_name} ADD extra vector<int, 2>")
-    rows([("v", "int"), ("x", "text"), ("y", "list<int>"), ("extra", "vector<int, 2>")], [("st", "int")], 80, base_us + 100)
+    rows([("v", "int"), ("x", "text"), ("y", "list<int>"), ("extra", "vector<int, 2>")], [("st", "int")], 80, base_us + 1_000)
     writer.next_round()
-    writer.schema(f"ALTER TABLE {table.full_name} DROP v USING TIMESTAMP {base_us + 2000}")
-    rows([("x", "text"), ("z", "map<int, int>")], [("st", "int")], 60, base_us + 3000)
+    writer.schema(f"ALTER TABLE {table.full_name} DROP v USING TIMESTAMP {base_us + 20_000}")
+    rows([("x", "text"), ("z", "map<int, int>")], [("st", "int")], 60, base_us + 30_000)
     # What questions are about is what is left.
     table.columns_left = [("st", "int"), ("x", "text"), ("y", "list<int>"), ("z", "map<int, int>"), ("extra", "vector<int, 2>")]
     return table

@@ -139,13 +139,24 @@ fn with_node(report: &mut Report) -> Result<(), String> {
         false => Ended::Skipped("tests/run_clients.py could not make .venv".to_owned()),
     });
     report.step("nodetool", || match std::path::Path::new(python_environment).exists() {
-        true => ended(python(
-            python_environment,
-            &["tests/nodetool/nodetool.py", &binary.to_string_lossy()],
-        )),
+        true => ended(python(python_environment, &["tests/nodetool/nodetool.py", &binary.to_string_lossy()])),
         false => Ended::Skipped("tests/run_clients.py could not make .venv".to_owned()),
     });
+    report.step("Cassandra is the judge", || judge(&binary));
     Ok(())
+}
+
+/// A real Cassandra reads what Helenus wrote, and the other way round; without Java 17 or Maven Central it is skipped.
+fn judge(binary: &std::path::Path) -> Ended {
+    const SKIPPED: i32 = 77;
+    match Command::new("python3").arg("tests/judge/judge.py").arg(binary).status() {
+        Err(error) => Ended::Badly(format!("python3: {error}")),
+        Ok(status) if status.success() => Ended::Well,
+        Ok(status) if status.code() == Some(SKIPPED) => {
+            Ended::Skipped("no Java 17, or no Maven Central: no Cassandra to judge (see above)".to_owned())
+        }
+        Ok(status) => Ended::Badly(format!("tests/judge/judge.py: {status}")),
+    }
 }
 
 /// Starts a node, works with it, and wants it to drain well.

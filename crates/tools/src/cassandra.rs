@@ -61,7 +61,15 @@ pub async fn import(
         }
         writeln!(out, "An import from {origin} was begun before: it is done again.")?;
     }
-    let new = joined(node.schema(), &theirs, is_again)?;
+    if is_again && is_there(node.schema(), &theirs) {
+        // It was stored, only the marker was left: what lies there is in use since.
+        node.close().await?;
+        disk.remove_file(&marker)?;
+        disk.sync_dir(&command.data_dir)?;
+        writeln!(out, "The import was done already, but for its last step.")?;
+        return Ok(!left_out);
+    }
+    let new = joined(node.schema(), &theirs)?;
     disk.write_all_synced(&marker, origin.as_bytes())?;
 
     let how = if command.copy { How::Copy } else { How::Link };
@@ -83,18 +91,19 @@ pub async fn import(
     Ok(!left_out)
 }
 
-/// Our schema with theirs in it. `is_again`: what is there with the same ids is our own earlier work.
-fn joined(ours: &Schema, theirs: &Schema, is_again: bool) -> Result<Schema, ToolError> {
+/// True if all of theirs is in our schema, under the same ids.
+fn is_there(ours: &Schema, theirs: &Schema) -> bool {
+    let has_tables = survey::servable(theirs)
+        .all(|table| ours.table(&table.keyspace, &table.name).is_some_and(|own| own.id == table.id));
+    has_tables && survey::keyspaces(theirs).all(|keyspace| ours.keyspace(&keyspace.name).is_some())
+}
+
+/// Our schema with theirs in it.
+fn joined(ours: &Schema, theirs: &Schema) -> Result<Schema, ToolError> {
     let mut new = ours.clone();
     for keyspace in survey::keyspaces(theirs) {
-        if let Some(own) = ours.keyspace(&keyspace.name) {
-            let same = own
-                .tables
-                .values()
-                .all(|own| keyspace.tables.get(&own.name).is_none_or(|theirs| theirs.id == own.id));
-            if !is_again || !same {
-                return Err(ToolError::Usage(format!("keyspace {} is there already", keyspace.name)));
-            }
+        if ours.keyspace(&keyspace.name).is_some() {
+            return Err(ToolError::Usage(format!("keyspace {} is there already", keyspace.name)));
         }
         let mut taken: Keyspace = (**keyspace).clone();
         taken.tables = keyspace

@@ -168,13 +168,14 @@ fn ttl(seconds: i32) -> String {
 /// Droppable tombstones by cells.
 fn droppable(about: &Description, gc_before_s: i64) -> f64 {
     let cells = &about.cell_counts;
-    let sum: f64 =
-        cells.offsets.iter().zip(&cells.counts).map(|(at, count)| *at as f64 * *count as f64).sum();
+    let sum = cells.offsets.iter().zip(&cells.counts).fold(0.0, |sum, (at, n)| sum + *at as f64 * *n as f64);
+    let partitions = cells.counts.iter().fold(0.0, |sum, count| sum + *count as f64);
     if sum <= 0.0 {
         return 0.0;
     }
     let before = about.droppable.iter().filter(|(second, _)| *second <= gc_before_s);
-    before.map(|(_, count)| f64::from(*count)).sum::<f64>() / sum
+    // The mean is rounded up, as there.
+    before.fold(0.0, |sum, (_, count)| sum + f64::from(*count)) / ((sum / partitions).ceil() * partitions)
 }
 
 fn histograms(about: &Description, out: &mut dyn Write) -> Result<(), ToolError> {
@@ -269,7 +270,7 @@ fn percentiles(
         let mut at = 0;
         for (offset, count) in buckets.offsets.iter().zip(&buckets.counts) {
             seen = u64::saturating_add(seen, count.saturating_mul(100));
-            if seen > wanted {
+            if seen >= wanted && seen > 0 {
                 at = *offset;
                 break;
             }

@@ -72,15 +72,13 @@ impl StoppedNode {
         self.data_dir.join("data").join(keyspace).join(format!("{table}-{}", id.0.simple()))
     }
 
-    /// Stores a changed schema, and makes it last.
+    /// Stores a changed schema, all or nothing, and makes it last.
     pub async fn store_schema(&self, new: &Schema) -> Result<(), ToolError> {
         let failed = |error: &dyn std::fmt::Display| ToolError::Engine(error.to_string());
         let now_us = self.runtime.clock().wall_us();
-        for mutation in rows::mutations(&self.schema, new, now_us) {
-            let commit =
-                self.engine.apply(std::slice::from_ref(&mutation)).map_err(|error| failed(&error))?;
-            commit.synced().await.map_err(|error| failed(&error))?;
-        }
+        // One call: after a crash all of it is there or nothing.
+        let commit = self.engine.apply(&rows::mutations(&self.schema, new, now_us));
+        commit.map_err(|error| failed(&error))?.synced().await.map_err(|error| failed(&error))?;
         Ok(())
     }
 

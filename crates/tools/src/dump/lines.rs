@@ -75,7 +75,8 @@ fn row(table: &Table, row: &Row, is_static: bool) -> String {
             ColumnData::Complex { deletion: time, cells } => {
                 // Without a deletion there is an empty place for it, as there.
                 let is_live = time.is_live();
-                let place = if is_live { String::new() } else { format!("del({})={}", column.name, deletion(time)) };
+                let place =
+                    if is_live { String::new() } else { format!("del({})={}", column.name, deletion(time)) };
                 shown.push(place);
                 let cells = cells.iter();
                 shown

@@ -1,0 +1,140 @@
+//! The figures of all servers, as one table with ratios and as JSON.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::client::text;
+use crate::load::Figures;
+
+/// One server's figures, in the order in which they were measured.
+pub struct Report {
+    name: String,
+    rows: Vec<Row>,
+}
+
+/// One part of the run.
+pub struct Row {
+    what: String,
+    unit: &'static str,
+    count: f64,
+    seconds: f64,
+    cpu_seconds: f64,
+    /// p50, p99, p99.9 in microseconds, where requests have one.
+    latencies_us: Option<[f64; 3]>,
+    memory_mib: f64,
+    note: String,
+}
+
+impl Row {
+    /// Of requests.
+    pub fn of(what: &str, unit: &'static str, figures: &Figures) -> Row {
+        let quantiles = [0.5, 0.99, 0.999].map(|share| figures.latencies.quantile_us(share));
+        let cpu = figures.cpu_seconds.unwrap_or_default();
+        let row = Row::plain(what, unit, figures.operations as f64, figures.seconds, cpu);
+        Row { latencies_us: Some(quantiles), ..row }
+    }
+
+    /// Of something that is counted as a whole.
+    pub fn plain(what: &str, unit: &'static str, count: f64, seconds: f64, cpu_seconds: f64) -> Row {
+        let (what, note) = (what.trim().to_owned(), String::new());
+        Row { what, unit, count, seconds, cpu_seconds, latencies_us: None, memory_mib: 0.0, note }
+    }
+
+    /// What else there is to say.
+    pub fn note(self, note: String) -> Row {
+        Row { note, ..self }
+    }
+
+    /// The most memory that the server had meanwhile.
+    pub fn memory(self, memory_mib: f64) -> Row {
+        Row { memory_mib, ..self }
+    }
+
+    fn per_cpu_second(&self) -> f64 {
+        self.count / self.cpu_seconds.max(0.01)
+    }
+
+    fn cpu_us(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.count.max(1.0)
+    }
+
+    fn heading() -> String {
+        format!(
+            "{:<34}{:>12}{:>13}{:>10}{:>8}{:>10}{:>10}{:>10}{:>9}  note",
+            "part", "per second", "per CPU-s", "CPU-us", "CPU", "p50 us", "p99 us", "p99.9 us", "RSS MiB"
+        )
+    }
+
+    fn line(&self) -> String {
+        let [p50, p99, p999] = match self.latencies_us {
+            Some(latencies) => latencies.map(|figure| format!("{figure:.0}")),
+            None => ["-", "-", "-"].map(str::to_owned),
+        };
+        let (rate, per_cpu) = (self.count / self.seconds.max(0.001), self.per_cpu_second());
+        let (each, share) = (self.cpu_us(), self.cpu_seconds * 100.0 / self.seconds.max(0.001));
+        format!(
+            "{:<34}{rate:>12.0}{per_cpu:>13.0}{each:>10.2}{share:>7.0}%{p50:>10}{p99:>10}{p999:>10}{:>9.0}  {}",
+            self.what, self.memory_mib, self.note
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "part": self.what, "unit": self.unit, "count": self.count, "seconds": self.seconds,
+            "server_cpu_seconds": self.cpu_seconds, "per_cpu_second": self.per_cpu_second(),
+            "cpu_us_each": self.cpu_us(), "p50_us": self.latencies_us.map(|figures| figures[0]),
+            "p99_us": self.latencies_us.map(|figures| figures[1]),
+            "p99_9_us": self.latencies_us.map(|figures| figures[2]),
+            "rss_mib_most": self.memory_mib, "note": self.note,
+        })
+    }
+}
+
+impl Report {
+    pub fn new(name: &str) -> Report {
+        println!("{}", Row::heading());
+        Report { name: name.to_owned(), rows: Vec::new() }
+    }
+
+    /// Keeps a figure, and prints it.
+    pub fn add(&mut self, row: Row) {
+        println!("{}", row.line());
+        self.rows.push(row);
+    }
+
+    /// The most memory of all parts.
+    pub fn memory_mib_most(&self) -> f64 {
+        self.rows.iter().map(|row| row.memory_mib).fold(0.0, f64::max)
+    }
+}
+
+/// One line for each part: each server's figure, and how many times the first one's it is.
+pub fn print_table(reports: &[Report]) {
+    let Some(first) = reports.first().filter(|_| reports.len() > 1) else { return };
+    println!("\nper CPU-second of the server; behind it p99.9 in us, where there is one");
+    for (index, row) in first.rows.iter().enumerate() {
+        let mut line = format!("{:<34}", row.what);
+        for report in reports {
+            let Some(found) = report.rows.get(index).filter(|found| found.what == row.what) else { continue };
+            let latency = found.latencies_us.map_or(String::new(), |figures| format!(" ({:.0})", figures[2]));
+            let ratio = found.per_cpu_second() / row.per_cpu_second();
+            line += &format!("  {} {:.0}{latency}, {ratio:.2} times", report.name, found.per_cpu_second());
+        }
+        println!("{line}");
+    }
+}
+
+/// All figures for a program.
+pub fn write_json(path: &Path, reports: &[Report]) -> Outcome<()> {
+    let all: Vec<Value> = reports
+        .iter()
+        .map(|report| {
+            let parts: Vec<Value> = report.rows.iter().map(Row::json).collect();
+            json!({ "server": report.name, "rss_mib_most": report.memory_mib_most(), "parts": parts })
+        })
+        .collect();
+    let words = serde_json::to_string_pretty(&all).map_err(text)?;
+    std::fs::write(path, words).map_err(|error| format!("{}: {error}", path.display()))
+}

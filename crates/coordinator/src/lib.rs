@@ -77,6 +77,21 @@ impl Coordinator {
         self.engine.apply(mutations).map_err(|error| write_failed(error, mutations))
     }
 
+    /// [`Coordinator::write`], after waiting for room if there is none: what comes out as an error after the wait was
+    /// not applied. Must run on a shard's thread.
+    pub async fn write_waiting(&self, mutations: &[Mutation]) -> Result<Commit, QueryError> {
+        self.engine.apply_waiting(mutations).await.map_err(|error| write_failed(error, mutations))
+    }
+
+    /// [`Coordinator::write`]; `None`: nothing was applied, it must wait for room ([`Coordinator::write_waiting`]).
+    pub fn try_write(&self, mutations: &[Mutation]) -> Result<Option<Commit>, QueryError> {
+        match self.engine.apply(mutations) {
+            Ok(commit) => Ok(Some(commit)),
+            Err(WriteError::Overloaded(_)) => Ok(None),
+            Err(error) => Err(write_failed(error, mutations)),
+        }
+    }
+
     /// Reads.
     pub fn read(&self, command: &ReadCommand) -> Result<Box<dyn PartitionIterator>, QueryError> {
         self.engine.read(command).map_err(|error| match error {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::task::Poll;
 
 use clap::{Parser, Subcommand};
 use runtime::Disk;
@@ -81,13 +82,25 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<(), String> {
     let config = Config::load(&sources(&arguments)?).map_err(|error| error.to_string())?;
-    let real = RealRuntime::start(default_shard_count())
+    let real = RealRuntime::start_with(default_shard_count(), config.file_reads)
         .map_err(|error| format!("cannot start threads: {error}"))?;
     real.block_on(move |runtime| async move {
         let node = Node::start(&runtime, &config, process_id()).map_err(|error| error.to_string())?;
         tracing::info!(address = %node.native_address(), data_dir = %config.data_dir.display(), "ready for CQL clients");
-        let signal = runtime.termination().await.map_err(|error| format!("cannot wait for signals: {error}"))?;
-        tracing::info!(?signal, "draining");
+        let mut failed = std::pin::pin!(node.failed());
+        let mut termination = std::pin::pin!(runtime.termination());
+        let ended = std::future::poll_fn(|cx| match failed.as_mut().poll(cx) {
+            Poll::Ready(why) => Poll::Ready(Err(why)),
+            Poll::Pending => termination.as_mut().poll(cx).map(Ok),
+        });
+        match ended.await {
+            Ok(signal) => {
+                let signal = signal.map_err(|error| format!("cannot wait for signals: {error}"))?;
+                tracing::info!(?signal, "draining");
+            }
+            // As `disk_failure_policy: die` wants it: at once.
+            Err(why) => return Err(why),
+        }
         node.drain().await?;
         tracing::info!("drained");
         Ok(())

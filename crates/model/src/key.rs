@@ -105,7 +105,9 @@ impl Clustering {
         if values.is_empty() {
             return Clustering::EMPTY;
         }
-        let mut order = Vec::with_capacity(16 * values.len());
+        // What most types take, to the byte: then the bytes need no second allocation.
+        let bytes: usize = values.iter().flatten().map(|value| value.len() + 1).sum();
+        let mut order = Vec::with_capacity(bytes + 1);
         crate::value::comparable::encode_prefix(&values, types, &mut order);
         order.push(crate::value::comparable::ROW_TERMINATOR);
         Clustering { values, order: order.into() }

@@ -17,7 +17,7 @@ use coordinator::{Consistency, Coordinator};
 use cql::ast::StatementKind;
 use cql::bind::modify::Modify;
 use cql::bind::term::{EvalContext, ValueSource};
-use model::{BoundValue, CqlType, QueryError, Schema, Value};
+use model::{BoundValue, CqlType, Mutation, QueryError, Schema, Value};
 use parking_lot::RwLock;
 use runtime::Runtime;
 use storage::Commit;
@@ -292,13 +292,25 @@ impl Executor {
             .ok_or_else(|| QueryError::Protocol("Invalid value for the paging state".to_owned()))
     }
 
-    /// Runs an INSERT, UPDATE or DELETE that reads nothing before it writes; `None`: it does read, or a batch,
-    /// use [`Executor::run`]. The write is done once the commit is synced.
+    /// Runs an INSERT, UPDATE or DELETE that reads nothing before it writes; `None`: it does read, it must wait for room,
+    /// or it is a batch: use [`Executor::run`]. The write is done once the commit is synced.
     pub fn write(
         &self,
         statement: &Statement,
         options: &RequestOptions,
     ) -> Result<Option<Commit>, QueryError> {
+        match self.plain_mutations(statement, options)? {
+            Some(mutations) => self.coordinator.try_write(&mutations),
+            None => Ok(None),
+        }
+    }
+
+    /// What a statement writes that reads nothing; `None`: it is none.
+    fn plain_mutations(
+        &self,
+        statement: &Statement,
+        options: &RequestOptions,
+    ) -> Result<Option<Vec<Mutation>>, QueryError> {
         let Bound::Modify(modify, strategy) = &statement.bound else { return Ok(None) };
         if modify.is_conditional() || modify::reads_first(modify) {
             return Ok(None);
@@ -318,7 +330,7 @@ impl Executor {
             Err(QueryError::Server("a write that reads came the wrong way".to_owned()))
         })?;
         self.coordinator.check(strategy, options.consistency)?;
-        self.coordinator.write(&mutations).map(Some)
+        Ok(Some(mutations))
     }
 
     /// Runs any statement but SELECT, to its end.
@@ -331,7 +343,8 @@ impl Executor {
         match &statement.bound {
             Bound::Select(..) => Err(QueryError::Server("a SELECT came the wrong way".to_owned())),
             Bound::Modify(modify, strategy) => {
-                if let Some(commit) = self.write(&statement, &options)? {
+                if let Some(mutations) = self.plain_mutations(&statement, &options)? {
+                    let commit = self.coordinator.write_waiting(&mutations).await?;
                     commit.synced().await.map_err(|error| coordinator::write_failed(error, &[]))?;
                     return Ok(Answer::Void.into());
                 }

@@ -158,6 +158,13 @@ pub fn default_shard_count() -> usize {
     std::thread::available_parallelism().map_or(1, |count| count.get())
 }
 
+/// The machine's memory, if it says how much it has.
+pub fn memory_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
 /// The number of this process.
 pub fn process_id() -> u32 {
     std::process::id()

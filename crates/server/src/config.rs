@@ -12,15 +12,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::storage::SyncMode;
+use runtime::real::FileReads;
 use serde_json::Value;
-use storage::SyncMode;
 
 use crate::admin::protocol::DEFAULT_PORT;
 
 mod nearest;
+mod storage;
 mod value;
 
 use nearest::nearest;
+pub use storage::StorageConfig;
 
 /// Keys of Cassandra's, one a line.
 const CASSANDRA_KEYS: &str = include_str!("config/cassandra_keys.txt");
@@ -50,8 +53,12 @@ pub struct Config {
     pub commitlog_segment_bytes: u32,
     /// `commitlog_total_space`
     pub commitlog_total_bytes: u64,
-    /// `memtable_heap_space`
-    pub memtable_bytes: usize,
+    /// `file_cache_size`: memory for blocks of SSTables.
+    pub file_cache_bytes: u64,
+    /// `file_reads` (ours): how files are read without making a request's thread wait: `auto`, `io_uring`, `threads`.
+    pub file_reads: FileReads,
+    /// The keys of the storage engine.
+    pub storage: StorageConfig,
     /// `native_transport_max_frame_size`
     pub max_frame_bytes: usize,
     /// `native_transport_max_concurrent_connections`
@@ -102,7 +109,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// Keys that are ours, or have an effect here.
-const OUR_KEYS: [&str; 18] = [
+const OUR_KEYS: [&str; 17] = [
     "allow_anonymous_clients",
     "authenticator",
     "authorizer",
@@ -116,15 +123,18 @@ const OUR_KEYS: [&str; 18] = [
     "data_dir",
     "data_file_directories",
     "listen_address",
-    "memtable_heap_space",
     "native_transport_port",
     "num_tokens",
     "rpc_address",
     "storage_port",
 ];
 /// More of them.
-const OUR_LIMIT_KEYS: [&str; 2] =
-    ["native_transport_max_concurrent_connections", "native_transport_max_frame_size"];
+const OUR_LIMIT_KEYS: [&str; 4] = [
+    "file_cache_size",
+    "file_reads",
+    "native_transport_max_concurrent_connections",
+    "native_transport_max_frame_size",
+];
 /// What operators choose of administration, snapshots and compaction.
 const OUR_OPERATOR_KEYS: [&str; 6] = [
     "admin_port",
@@ -137,7 +147,7 @@ const OUR_OPERATOR_KEYS: [&str; 6] = [
 
 /// Every key that has an effect here.
 fn our_keys() -> impl Iterator<Item = &'static str> {
-    OUR_KEYS.into_iter().chain(OUR_LIMIT_KEYS).chain(OUR_OPERATOR_KEYS)
+    OUR_KEYS.into_iter().chain(OUR_LIMIT_KEYS).chain(OUR_OPERATOR_KEYS).chain(storage::KEYS)
 }
 
 /// Prefix of environment variables.
@@ -186,6 +196,8 @@ impl Config {
             }
         }
         let listen_address = reader.address("listen_address")?.unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        let segment_bytes =
+            reader.bytes("commitlog_segment_size", 1 << 20, 1 << 30)?.unwrap_or(32 << 20) as u32;
         let config = Config {
             cluster_name: reader.text("cluster_name")?.unwrap_or_else(|| "Test Cluster".to_owned()),
             num_tokens: reader.number("num_tokens", 1, 1536)?.unwrap_or(16) as usize,
@@ -196,14 +208,15 @@ impl Config {
             listen_address,
             storage_port: reader.number("storage_port", 1, 65_535)?.unwrap_or(7000) as u16,
             commitlog_sync: sync_mode(&reader)?,
-            commitlog_segment_bytes: reader
-                .bytes("commitlog_segment_size", 1 << 20, 1 << 30)?
-                .unwrap_or(32 << 20) as u32,
+            commitlog_segment_bytes: segment_bytes,
             commitlog_total_bytes: reader
                 .bytes("commitlog_total_space", 2 << 20, u64::MAX)?
                 .unwrap_or(1 << 30),
-            memtable_bytes: reader.bytes("memtable_heap_space", 1 << 20, 1 << 40)?.unwrap_or(512 << 20)
-                as usize,
+            file_cache_bytes: reader
+                .bytes("file_cache_size", 0, 1 << 40)?
+                .unwrap_or_else(default_file_cache_bytes),
+            file_reads: file_reads(&reader)?,
+            storage: StorageConfig::read(&reader, segment_bytes)?,
             max_frame_bytes: reader
                 .bytes("native_transport_max_frame_size", 1 << 10, 1 << 30)?
                 .unwrap_or(16 << 20) as usize,
@@ -263,6 +276,22 @@ fn sync_mode(reader: &value::Reader<'_>) -> Result<SyncMode, ConfigError> {
         Some("periodic") => Ok(SyncMode::Periodic { period: period.unwrap_or(Duration::from_secs(10)) }),
         Some(other) => Err(ConfigError(format!(
             "commitlog_sync: {other} is no mode; there are group (default), batch and periodic"
+        ))),
+    }
+}
+
+/// As in Cassandra: 512 MiB, on a small machine a sixteenth of its memory.
+fn default_file_cache_bytes() -> u64 {
+    (runtime::real::memory_bytes().unwrap_or(u64::MAX) / 16).min(512 << 20)
+}
+
+fn file_reads(reader: &value::Reader<'_>) -> Result<FileReads, ConfigError> {
+    match reader.text("file_reads")?.as_deref() {
+        None | Some("auto") => Ok(FileReads::Best),
+        Some("io_uring") => Ok(FileReads::Uring),
+        Some("threads") => Ok(FileReads::Threads),
+        Some(other) => Err(ConfigError(format!(
+            "file_reads: {other} is no way to read; there are auto (default), io_uring and threads"
         ))),
     }
 }

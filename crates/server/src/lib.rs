@@ -9,6 +9,8 @@ pub mod node;
 
 pub mod config;
 
+pub mod failure;
+
 pub mod identity;
 
 pub mod requests;

@@ -8,12 +8,13 @@ use std::time::Duration;
 use query::executor::{self, Executor};
 use query::system::virtual_table::NodeState;
 use runtime::{DiskLock, Runtime};
-use storage::{Describe, EngineOptions};
+use storage::{Describe, EngineOptions, FailureAction};
 
 use crate::admin::{Admin, AdminServer};
 use crate::config::Config;
+use crate::failure::FailureSignal;
 use crate::identity;
-use crate::native::{EventHub, NativeLimits, NativeServer};
+use crate::native::{EventHub, NativeLimits, NativeServer, Stopper};
 use crate::requests::Requests;
 
 /// Held while a node uses a data directory; contains its process id.
@@ -55,6 +56,7 @@ pub struct Node {
     executor: Arc<Executor>,
     native: NativeServer,
     admin: Option<AdminServer>,
+    failure: Arc<FailureSignal>,
     /// Given up when the process ends.
     _lock: Box<dyn DiskLock>,
 }
@@ -78,24 +80,38 @@ impl Node {
             tracing::warn!(%key, "this setting of Cassandra's has no effect in Helenus yet");
         }
         let identity = identity::load_or_create(runtime, config).map_err(StartError::Failed)?;
+        let failure = FailureSignal::new();
         let options = EngineOptions {
             commitlog_dir: config.commitlog_dir(),
             commit_log_sync: config.commitlog_sync,
             segment_bytes: config.commitlog_segment_bytes,
-            max_mutation_bytes: config.commitlog_segment_bytes as usize / 2,
+            max_mutation_bytes: config.storage.max_mutation_bytes,
+            max_value_bytes: config.storage.max_value_bytes,
             commitlog_bytes_total: config.commitlog_total_bytes,
-            memtable_bytes_total: config.memtable_bytes,
             describe: Some(Describe(Arc::new(query::schema::outside::snapshot_text))),
             auto_snapshot: config.auto_snapshot,
             incremental_backups: config.incremental_backups,
             snapshot_before_compaction: config.snapshot_before_compaction,
             concurrent_compactors: config.concurrent_compactors,
             compaction_throughput_mib_per_s: config.compaction_throughput_mib_per_s,
+            file_cache_bytes: config.file_cache_bytes,
+            commitlog_archive_dir: config.storage.commitlog_archive_dir.clone(),
+            accept_commitlog_damage: config.storage.accept_commitlog_damage,
+            memtable_bytes_total: config.storage.memtable_bytes,
+            memtable_cleanup_threshold: config.storage.memtable_cleanup_threshold,
+            flush_writers: config.storage.memtable_flush_writers,
+            write_timeout: config.storage.write_timeout,
+            disk_failure_policy: config.storage.disk_failure_policy,
+            commit_failure_policy: config.storage.commit_failure_policy,
+            on_failure: Some(failure.listener()),
             ..EngineOptions::new(config.data_dir.clone(), identity.host_id)
         };
         let started = runtime.clock().monotonic();
         let executor =
             executor::open(runtime, identity, options).map_err(|error| failed("storage", &error))?;
+        if let Some((_, why)) = failure.now() {
+            return Err(StartError::Failed(why));
+        }
         executor.set_node_state(NodeState {
             settings: config.settings.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
             ..NodeState::default()
@@ -115,7 +131,8 @@ impl Node {
         let admin = start_admin(runtime, config, admin)?;
         let native = NativeServer::start(runtime, address, requests, hub, limits)
             .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
-        Ok(Node { executor, native, admin, _lock: lock })
+        stop_serving_on_failure(runtime, &failure, native.stopper());
+        Ok(Node { executor, native, admin, failure, _lock: lock })
     }
 
     /// Where `nodetool` finds the node, if anywhere.
@@ -131,6 +148,12 @@ impl Node {
     /// What serves statements.
     pub fn executor(&self) -> &Arc<Executor> {
         &self.executor
+    }
+
+    /// What waits until a failed disk ends the node, as its policies say; gives the reason.
+    pub fn failed(&self) -> impl Future<Output = String> + 'static {
+        let failure = self.failure.clone();
+        async move { failure.at_least(FailureAction::Die).await }
     }
 
     /// Drains: refuses new work, finishes what runs, syncs the commit log.
@@ -160,4 +183,14 @@ fn start_admin(
             Ok(None)
         }
     }
+}
+
+/// `disk_failure_policy: stop` and its kin: clients are let go, the process stays to be looked at.
+fn stop_serving_on_failure(runtime: &Runtime, failure: &Arc<FailureSignal>, stopper: Stopper) {
+    let failure = failure.clone();
+    runtime.spawn_local(async move {
+        let why = failure.at_least(FailureAction::StopServing).await;
+        tracing::error!("clients are let go and not served any more: {why}");
+        stopper.stop();
+    });
 }

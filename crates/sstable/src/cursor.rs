@@ -34,6 +34,11 @@ impl<'a> Cursor<'a> {
         Cursor { bytes, at }
     }
 
+    /// Another cursor at the same place.
+    pub(crate) fn again(&self) -> Cursor<'a> {
+        Cursor { bytes: self.bytes, at: self.at }
+    }
+
     pub(crate) fn position(&self) -> usize {
         self.at
     }

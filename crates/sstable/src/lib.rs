@@ -36,6 +36,7 @@ mod trie;
 pub mod change;
 pub mod histograms;
 
+pub mod copy;
 pub mod reader;
 pub mod scrub;
 pub mod verify;
@@ -44,6 +45,7 @@ pub mod writer;
 
 pub use cache::{BlockCache, BlockCacheStats};
 pub use change::{StatisticsChange, change_statistics};
+pub use copy::{Copied, CopyError, CopyMap};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use description::Description;
 pub use elements::Elements;

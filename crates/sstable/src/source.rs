@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use model::{DeletionTime, PartitionHeader, PartitionKey};
 
 use crate::chunk::reader::DataCursor;
@@ -25,7 +24,8 @@ pub(crate) struct Source {
     pub(crate) header: PartitionHeader,
     /// The range deletion that is open here.
     pub(crate) open: Option<DeletionTime>,
-    last_place: Option<Bytes>,
+    /// Where the last element stood; empty: there was none. Copied, as a shared one would cost an allocation a row.
+    last_place: Vec<u8>,
     /// The block that was gone to begins at or behind this place.
     separator: Option<(Vec<u8>, bool)>,
     /// The end marker was read.
@@ -60,7 +60,7 @@ impl Source {
             rows,
             header: PartitionHeader { key, deletion, static_row },
             open: None,
-            last_place: None,
+            last_place: Vec::new(),
             separator: None,
             is_at_end: false,
         }))
@@ -102,7 +102,7 @@ impl Source {
                 return Ok(item);
             }
         };
-        if self.last_place.as_ref().is_some_and(|last| last >= place) {
+        if !self.last_place.is_empty() && *self.last_place >= **place {
             return Err(self.cursor.corrupt("the rows of a partition do not ascend"));
         }
         let is_elsewhere = |(separator, is_exact): (Vec<u8>, bool)| {
@@ -111,7 +111,8 @@ impl Source {
         if self.separator.take().is_some_and(is_elsewhere) {
             return Err(self.cursor.corrupt("an index block begins with another row than the index says"));
         }
-        self.last_place = Some(place.clone());
+        self.last_place.clear();
+        self.last_place.extend_from_slice(place);
         Ok(item)
     }
 
@@ -159,7 +160,7 @@ impl Source {
         self.open = block.open;
         let separator = Some((block.separator.clone(), block.is_exact));
         self.separator = separator.filter(|(separator, _)| !separator.is_empty());
-        self.last_place = None;
+        self.last_place.clear();
         self.is_at_end = false;
         Ok(())
     }

@@ -84,7 +84,8 @@ impl Forward {
             let open_before = source.open;
             let item = match self.pending.take() {
                 Some(item) => item,
-                None => source.next(after, until)?,
+                // Behind the start no row can stand before it.
+                None => source.next(if self.is_inside { &[] } else { after }, until)?,
             };
             if !self.is_inside {
                 // Markers up to the start only change what is open there.

@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError};
 
 use model::partition::PartitionStream;
-use model::{ColumnId, PartitionKey, Slices, Table};
+use model::{ColumnId, PartitionHeader, PartitionKey, Slices, Table};
 
 use crate::chunk::reader::DataCursor;
 use crate::descriptor::Component;
@@ -56,7 +56,10 @@ impl Walk {
     pub fn advance(&mut self) -> Result<Option<&PartitionKey>, ReadError> {
         let cursor = match std::mem::replace(&mut self.at, At::End) {
             At::Before(cursor) => cursor,
-            At::In(mut source) => self.skip(source.take_cursor(), false)?,
+            At::In(mut source) => {
+                let is_at_end = source.is_at_end;
+                self.skip(source.take_cursor(), is_at_end)?
+            }
             At::Lent => {
                 let left = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let (cursor, is_at_end) = left.expect("the stream of the last partition was dropped");
@@ -97,9 +100,28 @@ impl Walk {
         stream::open_returning(*source, &Slices::all(), false, Some(self.slot.clone()))
     }
 
-    /// Uncompressed bytes of Data.db before the partition that it stands in.
+    /// Key, deletion and static row of the partition that it stands in. Panics if its stream was taken.
+    pub fn header(&self) -> &PartitionHeader {
+        let At::In(source) = &self.at else { panic!("it stands in no partition") };
+        &source.header
+    }
+
+    pub(crate) fn source(&mut self) -> &mut Source {
+        let At::In(source) = &mut self.at else { panic!("it stands in no partition") };
+        source
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Uncompressed bytes of Data.db before the place that it stands at, or before its partition if its stream was
+    /// taken.
     pub fn position(&self) -> u64 {
-        self.position
+        match &self.at {
+            At::In(source) => source.cursor.position(),
+            _ => self.position,
+        }
     }
 
     /// The SSTable.

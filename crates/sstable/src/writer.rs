@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 pub use crate::chunk::compressor::{Compression, Compressor};
 use crate::chunk::writer::{Appender, DataWriter};
-use crate::cursor::put_shortbytes;
+use crate::copy::{CopyState, RowTimes};
+use crate::cursor::{put_shortbytes, put_vbytes};
 use crate::descriptor::{Component, Descriptor, Version};
 use crate::error::WriteError;
 use crate::filter::Filter;
@@ -124,6 +125,8 @@ pub struct Writer {
     partition: Option<PartitionState>,
     /// What of it was not handed on.
     buffer: Vec<u8>,
+    /// What of it was copied.
+    copied: CopyState,
 }
 
 impl Writer {
@@ -168,6 +171,7 @@ impl Writer {
             collector: Collector::new(),
             last_key: None,
             partition: None,
+            copied: CopyState::default(),
             buffer: Vec::with_capacity(BUFFER_BYTES),
             options,
         })
@@ -209,7 +213,6 @@ impl Writer {
         self.buffer.clear();
         put_shortbytes(&mut self.buffer, key);
         put_whole(&mut self.buffer, &header.deletion, self.form)?;
-        self.collector.begin_partition(key, &header.deletion);
         let static_row = header.static_row.as_ref().filter(|row| !row.is_empty());
         if self.encoder.has_statics() {
             self.encoder.encode_static(static_row, &mut self.buffer)?;
@@ -217,11 +220,14 @@ impl Writer {
             return Err(WriteError::ColumnNotNamed { column: column.0 });
         }
         if let Some(row) = static_row {
+            self.collector.begin_partition(key, &header.deletion);
             self.collector.add_row(row);
         }
+        self.copied.clear();
         self.partition = Some(PartitionState {
             key: header.key.clone(),
             deletion: header.deletion,
+            is_counted: static_row.is_some(),
             start,
             header: self.buffer.len() as u64,
             at: self.buffer.len() as u64,
@@ -241,6 +247,7 @@ impl Writer {
             return Ok(());
         }
         let partition = self.partition.as_mut().expect("a partition was begun");
+        partition.count(&mut self.collector);
         let open_before = partition.open;
         let length = self.buffer.len();
         let previous_bytes = partition.at - partition.previous;
@@ -259,7 +266,8 @@ impl Writer {
                 &marker.bound.order
             }
         };
-        if partition.last_place.as_ref().is_some_and(|last| last >= place) {
+        let last = partition.last_place.as_deref().or(self.copied.last_place());
+        if last.is_some_and(|last| last >= &**place) {
             return Err(WriteError::OutOfOrder { found: "the rows of a partition do not ascend".to_owned() });
         }
         partition.last_place = Some(place.clone());
@@ -273,6 +281,7 @@ impl Writer {
         partition.previous = partition.at;
         partition.at = end;
         partition.last = Some(unfiltered);
+        self.copied.has_last = false;
         if self.buffer.len() >= BUFFER_BYTES {
             self.data.append(&self.buffer)?;
             self.buffer.clear();
@@ -280,14 +289,69 @@ impl Writer {
         Ok(())
     }
 
+    /// What was copied of the partition, and how far its last element is from the next one.
+    pub(crate) fn copy_state(&mut self) -> (&mut CopyState, u64) {
+        let partition = self.partition.as_ref().expect("a partition was begun");
+        (&mut self.copied, partition.at - partition.previous)
+    }
+
+    /// Adds the row that [`Writer::copy`] has prepared; returns its bytes.
+    pub(crate) fn put_copied(
+        &mut self,
+        flags: u8,
+        values: &[u8],
+        times: &RowTimes,
+    ) -> Result<u64, WriteError> {
+        let partition = self.partition.as_mut().expect("a partition was begun");
+        partition.count(&mut self.collector);
+        let length = self.buffer.len();
+        self.buffer.push(flags);
+        self.buffer.extend_from_slice(values);
+        put_vbytes(&mut self.buffer, self.copied.body());
+        self.collector.add_copied(times);
+        let bytes = (self.buffer.len() - length) as u64;
+        let (start, end) = (partition.at, partition.at + bytes);
+        self.index.row(&mut partition.index, self.copied.place_of_last(), start, end)?;
+        partition.previous = start;
+        partition.at = end;
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.data.append(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(bytes)
+    }
+
+    pub(crate) fn encoder(&self) -> &RowEncoder {
+        &self.encoder
+    }
+
+    /// True if nothing was added to the partition that was begun, and it has no static row.
+    pub fn is_partition_empty(&self) -> bool {
+        self.partition.as_ref().is_some_and(|partition| !partition.is_counted)
+    }
+
+    /// Forgets the partition that was begun. Panics if anything was added to it.
+    pub fn cancel_partition(&mut self) {
+        let partition = self.partition.take().expect("a partition was begun");
+        assert!(!partition.is_counted, "a partition is forgotten only while it is empty");
+        self.buffer.clear();
+    }
+
     /// Ends the partition that was begun.
     pub fn end_partition(&mut self) -> Result<(), WriteError> {
-        let partition = self.partition.take().expect("a partition was begun");
+        let mut partition = self.partition.take().expect("a partition was begun");
+        partition.count(&mut self.collector);
         if partition.open.is_some() {
             return Err(WriteError::OutOfOrder { found: "a range tombstone stays open".to_owned() });
         }
-        if let (Some(first), Some(last)) = (partition.first, &partition.last) {
-            self.collector.cover(first, last);
+        let is_covered = self.copied.ends().is_some_and(|(first, last)| self.collector.covers(first, last));
+        if !is_covered {
+            let (first, last) = self.copied.bounds(self.encoder.clustering());
+            let last =
+                last.or_else(|| partition.last.as_ref().map(|last| bound_of(last, BoundKind::InclusiveEnd)));
+            if let (Some(first), Some(last)) = (first.or(partition.first), last) {
+                self.collector.cover(first, last);
+            }
         }
         self.buffer.push(END_OF_PARTITION);
         self.data.append(&self.buffer)?;
@@ -401,6 +465,8 @@ pub(crate) fn remove(disk: &Arc<dyn Disk>, descriptor: &Descriptor) {
 struct PartitionState {
     key: PartitionKey,
     deletion: DeletionTime,
+    /// The statistics know of it.
+    is_counted: bool,
     start: u64,
     /// Bytes before the first element.
     header: u64,
@@ -413,6 +479,14 @@ struct PartitionState {
     first: Option<Bound>,
     last: Option<Unfiltered>,
     index: PartitionRows,
+}
+
+impl PartitionState {
+    fn count(&mut self, collector: &mut Collector) {
+        if !std::mem::replace(&mut self.is_counted, true) {
+            collector.begin_partition(&self.key.key, &self.deletion);
+        }
+    }
 }
 
 /// The deletion that is open behind a marker.

@@ -138,7 +138,7 @@ pub enum OpenError {
         offset: u64,
         /// What is wrong there.
         found: String,
-        /// What is lost if the operator moves the file away.
+        /// What is lost at most, and what the operator can do.
         lost: String,
     },
     /// A file of a later version of Helenus.
@@ -177,11 +177,9 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             OpenError::Io { path, source } => write!(f, "{}: {source}", path.display()),
-            OpenError::Damaged { path, offset, found, lost } => write!(
-                f,
-                "{} is damaged at byte {offset}: {found}; without the rest of this file {lost}",
-                path.display()
-            ),
+            OpenError::Damaged { path, offset, found, lost } => {
+                write!(f, "{} is damaged at byte {offset}: {found}. {lost}", path.display())
+            }
             OpenError::Unsupported { path, version } => {
                 write!(f, "{} has version {version}, written by a later Helenus", path.display())
             }

@@ -10,7 +10,9 @@
 //! Never here: other nodes, CQL, consistency levels.
 
 pub mod options;
-pub use options::{Describe, EngineOptions, SyncMode};
+pub use options::{
+    CommitFailurePolicy, Describe, DiskFailurePolicy, EngineOptions, FailureAction, FailureListener, SyncMode,
+};
 
 pub mod error;
 pub use error::{OpenError, ReadError, WriteError};
@@ -43,6 +45,11 @@ mod memtable;
 
 mod commitlog;
 pub use commitlog::{Commit, Synced};
+
+/// Entry points for fuzzing.
+pub mod fuzz {
+    pub use crate::commitlog::replay::fuzz_segment;
+}
 
 #[cfg(test)]
 mod tests;

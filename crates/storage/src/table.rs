@@ -51,6 +51,8 @@ pub(crate) struct Slot {
     pub view: ArcSwap<View>,
     /// Held while memtables become SSTables, and while these are taken away.
     pub flush: Mutex<()>,
+    /// A flush for want of memory or log is at it.
+    pub is_chosen: AtomicBool,
 }
 
 /// See [`TableState::lock_files`].
@@ -126,11 +128,6 @@ impl TableState {
         versions.push((table.clone(), number));
         self.versions.store(Arc::new(versions));
         number
-    }
-
-    /// Held, no memtable becomes an SSTable and no SSTable is taken away.
-    pub(crate) fn lock_flushes(&self) -> Vec<MutexGuard<'_, ()>> {
-        self.slots.iter().map(|slot| slot.flush.lock()).collect()
     }
 
     /// Held, no memtable becomes an SSTable, and no file of an SSTable comes or goes. Only background threads may wait

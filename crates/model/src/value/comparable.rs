@@ -41,17 +41,20 @@ pub fn bound_terminator(kind: BoundKind) -> u8 {
 pub fn encode_prefix(values: &[Value], types: &[(CqlType, bool)], out: &mut Vec<u8>) {
     assert!(values.len() <= types.len(), "{} clustering values for {} columns", values.len(), types.len());
     for (value, (ty, reversed)) in values.iter().zip(types) {
-        let Some(value) = value else {
-            out.push(NEXT_NULL);
-            continue;
-        };
-        let start = out.len();
-        out.push(NEXT);
-        if !encode_value(ty, value, out) {
-            out[start] = if *reversed { NEXT_EMPTY_REVERSED } else { NEXT_EMPTY };
-        } else if *reversed {
-            out[start + 1..].iter_mut().for_each(|byte| *byte = !*byte);
-        }
+        encode_clustering_value(value.as_deref(), ty, *reversed, out);
+    }
+}
+
+/// Appends one value of a clustering with its separator.
+#[inline]
+pub fn encode_clustering_value(value: Option<&[u8]>, ty: &CqlType, reversed: bool, out: &mut Vec<u8>) {
+    let Some(value) = value else { return out.push(NEXT_NULL) };
+    let start = out.len();
+    out.push(NEXT);
+    if !encode_value(ty, value, out) {
+        out[start] = if reversed { NEXT_EMPTY_REVERSED } else { NEXT_EMPTY };
+    } else if reversed {
+        out[start + 1..].iter_mut().for_each(|byte| *byte = !*byte);
     }
 }
 

@@ -37,9 +37,9 @@ impl Executor {
     pub(super) async fn write_logged(self: &Arc<Self>, mutations: Vec<Mutation>) -> Result<(), QueryError> {
         let id = self.timeuuid();
         let entry = entry(id, &mutations, self.unique_us());
-        let logged = self.coordinator.write(std::slice::from_ref(&entry))?;
+        let logged = self.coordinator.write_waiting(std::slice::from_ref(&entry)).await?;
         logged.synced().await.map_err(|error| write_failed(error, &mutations))?;
-        let commit = match self.coordinator.write(&mutations) {
+        let commit = match self.coordinator.write_waiting(&mutations).await {
             Ok(commit) => commit,
             Err(error) => {
                 // Nothing was applied and nothing shall be.

@@ -43,7 +43,7 @@ impl Executor {
         let new = Arc::new(change.new);
         let mut mutations = rows::mutations(&old, &new, now_us);
         mutations.extend(local::schema_version_row(new.version, now_us));
-        let commit = self.coordinator.write(&mutations)?;
+        let commit = self.coordinator.write_waiting(&mutations).await?;
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
         // From here on the change is there whatever happens. Opening and removing directories may block for a moment.
         let engine = self.coordinator.engine().clone();

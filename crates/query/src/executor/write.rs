@@ -62,7 +62,7 @@ impl Executor {
             modify::mutations(modify, &ctx, &mut existing)
         };
         let mutations = self.coordinator.read_first(read).await?;
-        let commit = self.coordinator.write(&mutations)?;
+        let commit = self.coordinator.write_waiting(&mutations).await?;
         drop(locks);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
         Ok(Answer::Void.into())
@@ -138,7 +138,7 @@ impl Executor {
             self.write_logged(mutations).await?;
             return Ok(Done { answer: Answer::Void, warnings, events: Vec::new() });
         }
-        let commit = self.coordinator.write(&mutations)?;
+        let commit = self.coordinator.write_waiting(&mutations).await?;
         drop(locks);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
         Ok(Done { answer: Answer::Void, warnings, events: Vec::new() })
@@ -237,7 +237,7 @@ impl Executor {
         }
         let mutations = self.coordinator.read_first(|| self.mutations_of(parts, &options)).await?;
         let mutations = join(mutations);
-        let commit = self.coordinator.write(&mutations)?;
+        let commit = self.coordinator.write_waiting(&mutations).await?;
         drop(lock);
         commit.synced().await.map_err(|error| write_failed(error, &mutations))?;
         Ok(self.cas_done(&first.table, CasAnswer::applied()))

@@ -83,6 +83,7 @@ fn long_work_does_not_hold_up_short_work() {
 fn there_is_a_core_to_run_on() {
     assert!(default_shard_count() >= 1);
     assert!(process_id() > 1);
+    assert!(memory_bytes().is_none_or(|bytes| bytes > 64 << 20));
 }
 
 /// Prints what a hand-over costs: `cargo test --release -p runtime hand_over -- --ignored --nocapture`.

@@ -50,6 +50,8 @@ struct State {
     life: u64,
     locked: BTreeSet<FileId>,
     operations_count: u64,
+    /// Bytes that files may have together; `None`: as many as memory.
+    capacity_bytes: Option<u64>,
 }
 
 impl SimDisk {
@@ -70,6 +72,7 @@ impl SimDisk {
             life: 0,
             locked: BTreeSet::new(),
             operations_count: 0,
+            capacity_bytes: None,
         };
         SimDisk { trace, state: Arc::new(Mutex::new(state)) }
     }
@@ -95,6 +98,17 @@ impl SimDisk {
         let mut prng = state.prng.fork();
         tree.crash(&mut prng);
         SimDisk::with_tree(tree, prng, Arc::clone(&self.trace))
+    }
+
+    /// Gives the disk a size: what would make files larger than that, together, fails for want of room. `None`: it has
+    /// no end.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.state.lock().capacity_bytes = bytes;
+    }
+
+    /// Bytes that all files have together.
+    pub fn used_bytes(&self) -> u64 {
+        self.state.lock().tree.used_bytes()
     }
 
     /// Lets operations fail from now on.
@@ -246,10 +260,11 @@ impl Disk for SimDisk {
     }
 
     fn space(&self, path: &Path) -> io::Result<DiskSpace> {
+        let total_bytes = self.state.lock().capacity_bytes.unwrap_or(DISK_BYTES);
         self.with_tree_of(Operation::Read, path, |tree| {
             tree.find(path)?;
-            let available_bytes = DISK_BYTES.saturating_sub(tree.used_bytes());
-            Ok(DiskSpace { total_bytes: DISK_BYTES, available_bytes })
+            let available_bytes = total_bytes.saturating_sub(tree.used_bytes());
+            Ok(DiskSpace { total_bytes, available_bytes })
         })
     }
 }
@@ -312,9 +327,16 @@ impl SimFile {
         }
     }
 
-    fn check_bytes(bytes: u64) -> io::Result<()> {
+    /// Whether the file may be so long.
+    fn check_bytes(&self, bytes: u64) -> io::Result<()> {
         if bytes > FILE_BYTES_MAX {
             return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let state = self.disk.state.lock();
+        let Some(capacity) = state.capacity_bytes.filter(|_| state.life == self.life) else { return Ok(()) };
+        let growth = bytes.saturating_sub(state.tree.file(self.id).bytes());
+        if growth > 0 && state.tree.used_bytes() + growth > capacity {
+            return Err(Verdict::Fault(FaultError::NoSpace).error());
         }
         Ok(())
     }
@@ -326,7 +348,7 @@ impl DiskFile for SimFile {
     }
 
     fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
-        Self::check_bytes(offset.saturating_add(buf.len() as u64))?;
+        self.check_bytes(offset.saturating_add(buf.len() as u64))?;
         let detail = offset << 32 ^ u64::from(crc32(buf));
         let write = |file: &mut File| file.write(buf, offset);
         self.with_or(Operation::Write, detail, write, |verdict, file, prng| {
@@ -342,7 +364,7 @@ impl DiskFile for SimFile {
     }
 
     fn set_bytes(&self, bytes: u64) -> io::Result<()> {
-        Self::check_bytes(bytes)?;
+        self.check_bytes(bytes)?;
         self.with(Operation::Write, bytes, |file| file.set_bytes(bytes))
     }
 
@@ -355,7 +377,7 @@ impl DiskFile for SimFile {
     }
 
     fn preallocate(&self, bytes: u64) -> io::Result<()> {
-        Self::check_bytes(bytes)?;
+        self.check_bytes(bytes)?;
         self.with(Operation::Write, bytes, |file| file.set_bytes(file.bytes().max(bytes)))
     }
 }

@@ -63,7 +63,7 @@ fn values_have_cassandras_units() {
     let text = "commitlog_sync: periodic\ncommitlog_sync_period: 500ms\nmemtable_heap_space: 64MiB\n";
     let config = Config::load(&file(text)).expect("units");
     assert_eq!(config.commitlog_sync, SyncMode::Periodic { period: Duration::from_millis(500) });
-    assert_eq!(config.memtable_bytes, 64 << 20);
+    assert_eq!(config.storage.memtable_bytes, 64 << 20);
     check_error(&file("memtable_heap_space: 64\n"), "memtable_heap_space must be a size");
     check_error(&file("num_tokens: 0\n"), "num_tokens must be a whole number from 1");
 }
@@ -86,4 +86,23 @@ fn rates_are_read() {
     assert_eq!(rate("compaction_throughput: 16MiB/s\n"), 16);
     assert_eq!(rate("compaction_throughput: 0MiB/s\n"), 0);
     check_error(&file("compaction_throughput: fast\n"), "64MiB/s");
+}
+
+#[test]
+fn keys_of_storage_have_cassandras_names_and_defaults() {
+    use ::storage::{CommitFailurePolicy, DiskFailurePolicy};
+    let defaults = Config::load(&Sources::default()).expect("defaults").storage;
+    assert_eq!(defaults.disk_failure_policy, DiskFailurePolicy::Stop);
+    assert_eq!(defaults.commit_failure_policy, CommitFailurePolicy::Stop);
+    assert_eq!((defaults.max_mutation_bytes, defaults.max_value_bytes), (16 << 20, 256 << 20));
+    let text = "disk_failure_policy: best_effort\ncommit_failure_policy: stop_commit\nmemtable_flush_writers: 3\n\
+                memtable_offheap_space: 512MiB\nmax_mutation_size: 1MiB\naccept_commitlog_damage: true\n";
+    let config = Config::load(&file(text)).expect("all of them").storage;
+    assert_eq!(config.disk_failure_policy, DiskFailurePolicy::BestEffort);
+    assert_eq!(config.commit_failure_policy, CommitFailurePolicy::StopCommit);
+    assert!((config.memtable_cleanup_threshold - 0.25).abs() < 1e-9 && config.accept_commitlog_damage);
+    assert_eq!((config.memtable_bytes, config.max_mutation_bytes), (1 << 30, 1 << 20));
+    check_error(&file("disk_failure_policy: panic\n"), "there are die, stop_paranoid");
+    check_error(&file("max_mutation_size: 20MiB\n"), "must be at least twice max_mutation_size");
+    check_error(&file("memtable_cleanup_threshold: 2\n"), "memtable_cleanup_threshold must be >= 0.01");
 }

@@ -34,7 +34,7 @@ use std::time::Duration;
 pub use events::EventHub;
 pub use handler::{ClientInfo, Handled, Outcome, Reply, RequestContext, RequestHandler};
 pub(crate) use pending::synced_outcome;
-pub use server::NativeServer;
+pub use server::{NativeServer, Stopper};
 
 /// How much clients may ask for at once.
 #[derive(Clone, Copy, Debug)]

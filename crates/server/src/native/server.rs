@@ -51,6 +51,11 @@ impl NativeServer {
         self.address
     }
 
+    /// What ends serving for good, while the process stays.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.hub.clone())
+    }
+
     /// How many clients are connected.
     pub fn connection_count(&self) -> usize {
         self.hub.connection_count().saturating_sub(1)
@@ -60,6 +65,17 @@ impl NativeServer {
     /// ends those that are left. Returns when all have ended.
     pub async fn shut_down(self, grace: Duration) {
         self.hub.close(&self.runtime, grace).await;
+    }
+}
+
+/// Ends a [`NativeServer`]'s service from where it is not owned.
+pub struct Stopper(Arc<EventHub>);
+
+impl Stopper {
+    /// Accepts nothing more and ends all connections at once: what is in flight may not be answered by a node whose
+    /// disk failed.
+    pub fn stop(&self) {
+        self.0.set_stage(Stage::Aborting);
     }
 }
 

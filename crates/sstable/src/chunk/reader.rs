@@ -249,6 +249,11 @@ impl DataCursor {
         self.window_start + self.at as u64
     }
 
+    /// The bytes around it: what the last piece was parsed from.
+    pub(crate) fn window(&self) -> &Bytes {
+        &self.window
+    }
+
     pub(crate) fn is_at_end(&self) -> bool {
         self.position() >= self.data.data_bytes()
     }

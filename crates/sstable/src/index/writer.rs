@@ -95,6 +95,22 @@ impl IndexWriter {
         }
     }
 
+    /// Takes note of a row outside of range tombstones. Of trie-indexed SSTables only.
+    pub(crate) fn row(
+        &mut self,
+        index: &mut PartitionRows,
+        place: &[u8],
+        start: u64,
+        end: u64,
+    ) -> Result<(), WriteError> {
+        match (self, index) {
+            (IndexWriter::Bti { rows, .. }, PartitionRows::Bti(index)) => {
+                index.add(place, start, end, None, rows)
+            }
+            _ => unreachable!("rows are copied into trie-indexed SSTables only"),
+        }
+    }
+
     /// Adds a partition.
     pub(crate) fn end(&mut self, index: PartitionRows, partition: &Finished<'_>) -> Result<(), WriteError> {
         let Finished { key, deletion, data, header, end } = *partition;

@@ -1,6 +1,7 @@
 //! Clustering values: for every 32 columns two bits each for empty and null, then the values.
 
 use bytes::Bytes;
+use model::value::comparable::{ROW_TERMINATOR, encode_clustering_value};
 use model::{CqlType, Value};
 use stdx::vint;
 
@@ -56,6 +57,29 @@ pub(crate) fn decode_values(
         }
     }
     Ok(values)
+}
+
+/// Goes past the values of a row's clustering; returns its byte-comparable place.
+pub(crate) fn place_of(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Result<Vec<u8>, Fault> {
+    let mut ahead = cursor.again();
+    skip_values(&mut ahead, types)?;
+    // A separator for each value and a terminator: of most types it is this to the byte.
+    let mut place = Vec::with_capacity(ahead.position() - cursor.position() + types.len());
+    for batch in types.chunks(BATCH) {
+        let header = cursor.uvint()?;
+        for (i, (ty, reversed)) in batch.iter().enumerate() {
+            let value = match (header >> (2 * i) & 3, fixed_bytes(ty)) {
+                (0, Some(count)) => Some(cursor.take(count)?),
+                (0, None) => Some(cursor.vbytes()?),
+                (1, _) => Some(&[][..]),
+                (2, _) => None,
+                _ => return Err(Fault::Bad("a clustering value is both empty and null")),
+            };
+            encode_clustering_value(value, ty, *reversed, &mut place);
+        }
+    }
+    place.push(ROW_TERMINATOR);
+    Ok(place)
 }
 
 /// Goes past values of all of `types`.

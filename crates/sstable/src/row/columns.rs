@@ -99,6 +99,11 @@ impl StoredColumn {
         })
     }
 
+    /// The table has all of it, whatever its time.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.target.is_some() && self.dropped_at_us == NO_TIMESTAMP
+    }
+
     /// What the table has of a cell or deletion of this time.
     pub(crate) fn keeps(&self, timestamp_us: i64) -> bool {
         self.target.is_some() && (self.dropped_at_us == NO_TIMESTAMP || timestamp_us > self.dropped_at_us)

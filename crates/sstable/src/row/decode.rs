@@ -7,7 +7,7 @@ use model::{
     Row,
 };
 
-use super::clustering::{decode_value, decode_values};
+use super::clustering::{decode_value, decode_values, place_of};
 use super::columns::{ColumnList, Layout, StoredColumn};
 use super::deletion;
 use super::flags::*;
@@ -97,6 +97,17 @@ impl Layout {
         if flags & EXTENSION != 0 && cursor.u8()? & !HAS_SHADOWABLE_DELETION != 0 {
             return Err(Fault::Bad("a static row stands among the rows"));
         }
+        // Only a start with values has rows before it.
+        if after.len() > 1 && !self.clustering.is_empty() {
+            let mut ahead = cursor.again();
+            let place = place_of(&mut ahead, &self.clustering)?;
+            if *place <= *after {
+                let body_bytes = ahead.length()?;
+                ahead.split(body_bytes)?;
+                *cursor = ahead;
+                return Ok(Item::Skipped(place.into()));
+            }
+        }
         let clustering = self.clustering(buffer, cursor)?;
         // A row without clustering stands between all bounds.
         if !clustering.order.is_empty() && &*clustering.order >= until {
@@ -104,9 +115,6 @@ impl Layout {
         }
         let body_bytes = cursor.length()?;
         let mut body = cursor.split(body_bytes)?;
-        if !clustering.order.is_empty() && &*clustering.order <= after {
-            return Ok(Item::Skipped(clustering.order));
-        }
         let row = self.row(buffer, &mut body, flags, clustering, false).map_err(whole_body)?;
         if row.is_empty() {
             return Ok(Item::Skipped(row.clustering.order));

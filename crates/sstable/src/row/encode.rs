@@ -72,6 +72,29 @@ impl RowEncoder {
         RowEncoder { bases, form, clustering, statics, regulars, body: Vec::new() }
     }
 
+    pub(crate) fn bases(&self) -> EncodingStats {
+        self.bases
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        self.form
+    }
+
+    pub(crate) fn clustering(&self) -> &[(CqlType, bool)] {
+        &self.clustering
+    }
+
+    pub(crate) fn regulars_count(&self) -> usize {
+        self.regulars.fixed.len()
+    }
+
+    /// Of a regular column its place in the order of rows, whether it is multi-cell, and the length of its values.
+    pub(crate) fn regular(&self, id: ColumnId) -> Option<(usize, bool, Option<usize>)> {
+        let found = self.regulars.places.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        let place = self.regulars.places[found].1;
+        Some((place, self.regulars.is_complex[place], self.regulars.fixed[place]))
+    }
+
     pub(crate) fn has_statics(&self) -> bool {
         !self.statics.fixed.is_empty()
     }

@@ -6,6 +6,7 @@ use model::{Bound, BoundKind, Cell, ColumnData, DeletionTime, Liveness, Row, Unf
 use super::cardinality::Cardinality;
 use super::histogram::TombstoneHistogram;
 use super::stats::{Stats, nothing};
+use crate::copy::RowTimes;
 
 /// What is known so far.
 pub(crate) struct Collector {
@@ -94,9 +95,28 @@ impl Collector {
         }
     }
 
+    /// Adds a row in which nothing is deleted or expires.
+    pub(crate) fn add_copied(&mut self, times: &RowTimes) {
+        self.stats.rows += 1;
+        self.stats.columns += times.columns as i64;
+        self.partition_cells += times.cells;
+        if let Some((min, max)) = times.timestamps_us {
+            self.timestamps_us.add(min);
+            self.timestamps_us.add(max);
+            self.ttls_s.add(NO_TTL);
+            self.local_deletions_s.add(NO_DELETION_TIME);
+        }
+    }
+
+    /// True if rows at these places do not widen the covered slice.
+    pub(crate) fn covers(&self, first: &[u8], last: &[u8]) -> bool {
+        // A bound is never at a row's place. Nothing at all is covered by a slice that ends before it starts.
+        let covered = &self.stats.covered;
+        *covered.start.order < *first && *last < *covered.end.order
+    }
+
     /// Widens the covered slice to a partition's first and last row or range tombstone.
-    pub(crate) fn cover(&mut self, first: Bound, last: &Unfiltered) {
-        let end = bound_of(last, BoundKind::InclusiveEnd);
+    pub(crate) fn cover(&mut self, first: Bound, end: Bound) {
         let covered = &mut self.stats.covered;
         let is_first = *covered == nothing();
         if is_first || first.order < covered.start.order {

@@ -18,7 +18,9 @@ use stdx::prng::Prng;
 use super::fixtures::some_slices;
 use super::support::{Partition, TableBuilder, drain, drain_all};
 use crate::metadata::EncodingStatsCollector;
-use crate::{Compression, Compressor, Descriptor, SsTable, Version, WriteError, WriteOptions, Writer};
+use crate::{
+    Compression, Compressor, Copied, Descriptor, SsTable, Version, Walk, WriteError, WriteOptions, Writer,
+};
 
 const NOW_US: i64 = 1_700_000_000_000_000;
 
@@ -348,6 +350,74 @@ fn what_is_written_is_read() {
         }
         check_metadata(&case, &sstable, seed);
     }
+}
+
+/// Rows that are copied as they are, and what comes after them, are those that were written; so are the statistics.
+#[test]
+fn what_is_copied_is_what_was_written() {
+    let mut copied_count = 0;
+    for seed in 0..80 {
+        let mut prng = Prng::from_seed(seed);
+        let case = Case::random(&mut prng);
+        let table = &case.table;
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(seed));
+        let input = SsTable::open(&disk, &case.write(&disk)).unwrap();
+        let descriptor = Descriptor::new(&*input.descriptor().directory, 99);
+        let all = WriteOptions::for_table(table).unwrap();
+        let options = if prng.chance(0.5) { all } else { case.options.clone() };
+        let mut writer = Writer::create(&disk, &descriptor, table, options).unwrap();
+        let mut walk = Walk::new(&input, table).unwrap();
+        let map = writer.copy_map(&walk);
+        while walk.advance().unwrap().is_some() {
+            let header = walk.header().clone();
+            let map = map.as_ref().filter(|_| header.deletion.is_live());
+            let mut copied = Copied::UpToOther;
+            if let Some(map) = map {
+                writer.begin_partition(&header).unwrap();
+                copied = Copied::Some;
+                while copied == Copied::Some {
+                    copied = writer.copy(&mut walk, map, 1 + prng.below(100)).unwrap();
+                    copied_count += 1;
+                }
+                if writer.is_partition_empty() {
+                    writer.cancel_partition();
+                } else {
+                    if copied == Copied::UpToOther {
+                        let mut rest = walk.stream();
+                        while let Some(unfiltered) = rest.next().unwrap() {
+                            writer.add(unfiltered).unwrap();
+                        }
+                    }
+                    writer.end_partition().unwrap();
+                    continue;
+                }
+            }
+            if copied == Copied::UpToOther {
+                writer.append(&mut *walk.stream()).unwrap();
+            }
+        }
+        writer.finish().unwrap();
+        let output = SsTable::open(&disk, &descriptor).unwrap();
+        let mut scan = output.scan(table, None, None, Slices::all(), false).unwrap();
+        assert!(drain_all(&mut *scan).unwrap() == case.partitions, "seed {seed}");
+        for partition in &case.partitions {
+            let slices = some_slices(table, partition).pop().unwrap();
+            let read = output.read(table, &partition.header.key, &slices, true).unwrap();
+            let got = drain(&mut *read.expect("the key is there")).unwrap();
+            assert_eq!(got, partition.clipped(&slices, true), "seed {seed}");
+        }
+        let (was, is) = (input.metadata(), output.metadata());
+        let numbers = |metadata: &crate::Metadata| {
+            (
+                (metadata.partitions, metadata.rows, metadata.columns, metadata.covered.clone()),
+                (metadata.min_timestamp_us, metadata.max_timestamp_us, metadata.has_partition_deletions),
+                (metadata.min_local_deletion_s, metadata.max_local_deletion_s),
+                (metadata.min_ttl_s, metadata.max_ttl_s, metadata.droppable.clone()),
+            )
+        };
+        assert_eq!(numbers(is), numbers(was), "seed {seed}");
+    }
+    assert!(copied_count > 1_000, "only {copied_count}");
 }
 
 /// A scan of a part of the ring whose streams are read in part, dropped, or kept.

@@ -239,7 +239,7 @@ impl<'a> Walk<'a> {
             self.findings.add(Severity::Doubtful, Component::Data, start, Some(&key), found);
         }
         if let (Some(first), Some(last)) = (first, &last) {
-            self.collector.cover(first, last);
+            self.collector.cover(first, bound_of(last, BoundKind::InclusiveEnd));
         }
         let end = source.cursor.position();
         self.collector.end_partition(end - start);

@@ -39,11 +39,21 @@ pub(crate) fn segment_path(dir: &Path, id: i64) -> PathBuf {
     dir.join(format!("commitlog-{version}-{}-{}.log", shard_of_segment(id), sequence_of_segment(id)))
 }
 
+/// `spare-<number>.log`: a file that will become a segment.
+pub(crate) fn spare_path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("spare-{number}.log"))
+}
+
+/// The number in the name of a spare file.
+pub(crate) fn parse_spare_name(name: &str) -> Option<u64> {
+    name.strip_prefix("spare-")?.strip_suffix(".log")?.parse().ok()
+}
+
 /// The segment id in a file name: `None` if it is no segment's, `Err` with the version if it is a later one's.
 pub(crate) fn parse_segment_name(name: &str) -> Option<Result<i64, u32>> {
     let mut parts = name.strip_prefix("commitlog-")?.strip_suffix(".log")?.split('-');
     let version: u32 = parts.next()?.parse().ok()?;
-    if version != super::record::VERSION {
+    if !(super::record::VERSION_MIN..=super::record::VERSION).contains(&version) {
         return Some(Err(version));
     }
     let shard: u16 = parts.next()?.parse().ok()?;
@@ -62,13 +72,27 @@ pub(crate) struct Segment {
     /// Nothing will be appended, and all bytes are in the file.
     pub complete: AtomicBool,
     pub bytes: AtomicU32,
+    /// All of it is safe from a power loss.
+    pub is_safe: AtomicBool,
+    /// It shall be archived, and has not been.
+    pub awaits_archive: AtomicBool,
+    /// Its file may become another segment: it is of full size, and no archive shares it.
+    pub is_recyclable: AtomicBool,
 }
 
 impl Segment {
     pub(crate) fn new(dir: &Path, id: i64) -> Arc<Segment> {
+        Segment::at(segment_path(dir, id), id)
+    }
+
+    /// The segment that is in this file.
+    pub(crate) fn at(path: PathBuf, id: i64) -> Arc<Segment> {
         Arc::new(Segment {
             id,
-            path: segment_path(dir, id),
+            path,
+            is_safe: AtomicBool::new(false),
+            awaits_archive: AtomicBool::new(false),
+            is_recyclable: AtomicBool::new(false),
             unflushed_count: AtomicUsize::new(0),
             complete: AtomicBool::new(false),
             bytes: AtomicU32::new(0),
@@ -88,6 +112,8 @@ impl Segment {
 
     /// True if nobody needs it any more.
     pub(crate) fn is_clean(&self) -> bool {
-        self.complete.load(Ordering::Acquire) && self.unflushed_count.load(Ordering::Acquire) == 0
+        self.complete.load(Ordering::Acquire)
+            && self.unflushed_count.load(Ordering::Acquire) == 0
+            && !self.awaits_archive.load(Ordering::Acquire)
     }
 }

@@ -125,9 +125,35 @@ impl Merge {
         }
     }
 
+    /// The one input that has the partition of [`Merge::next_key`], if no other has it. Its walk stands there.
+    pub(crate) fn take_only(&mut self) -> Option<usize> {
+        let Reverse((key, index)) = self.heads.pop()?;
+        if self.heads.peek().is_some_and(|Reverse((other, _))| *other == key) {
+            self.heads.push(Reverse((key, index)));
+            return None;
+        }
+        self.lent.push(index);
+        Some(index)
+    }
+
+    /// The walk of an input.
+    pub(crate) fn walk(&mut self, index: usize) -> &mut Walk {
+        &mut self.inputs[index].walk
+    }
+
+    /// An error of an input.
+    pub(crate) fn failed(&self, index: usize, error: ReadError) -> SourceError {
+        self.inputs[index].failed(error)
+    }
+
     /// The partition of [`Merge::next_key`].
     pub(crate) fn stream(&mut self) -> Result<Box<dyn PartitionStream>, SourceError> {
         self.take_lent();
+        self.rest()
+    }
+
+    /// What is left of the partition that was taken last.
+    pub(crate) fn rest(&mut self) -> Result<Box<dyn PartitionStream>, SourceError> {
         let streams = self.lent.iter().map(|index| {
             let input = &mut self.inputs[*index];
             let stream = input.walk.stream();

@@ -42,7 +42,7 @@ impl Limits {
     }
 
     /// True if the time alone may change something in this row.
-    fn concern(&self, row: &Row) -> bool {
+    pub(crate) fn concern(&self, row: &Row) -> bool {
         // Whatever is deleted or expires carries the second of it.
         let concerns = |second: u32| second <= self.now_s.max(self.gc_before_s);
         concerns(row.deletion.local_deletion_s)
@@ -56,6 +56,14 @@ impl Limits {
                 }
             })
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Planted bug: what lies elsewhere is not looked at.
+    pub(crate) static PURGES_TOO_EARLY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    /// Planted bug: a range tombstone's end is lost.
+    pub(crate) static LOSES_RANGE_ENDS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// What of a table lies outside of a compaction.
@@ -78,6 +86,10 @@ impl Elsewhere {
 
     /// Nothing elsewhere that a deletion in this partition could shadow is older than this; as of now.
     pub(crate) fn min_timestamp_us(&self, key: &PartitionKey) -> i64 {
+        #[cfg(test)]
+        if PURGES_TOO_EARLY.get() {
+            return i64::MAX;
+        }
         let view = self.state.slots[self.state.shard_of(key)].view.load();
         // Memtables first: what is flushed meanwhile is then seen twice, not never.
         let memtables = view.memtables().filter(|memtable| memtable.partition(key).is_some());
@@ -159,6 +171,10 @@ impl Rule {
     }
 
     fn marker(&mut self, marker: Marker) -> Option<Marker> {
+        #[cfg(test)]
+        if LOSES_RANGE_ENDS.get() && marker.open.is_none() {
+            return None;
+        }
         let close = marker.close.filter(|deletion| !self.purges(deletion));
         let open = marker.open.filter(|deletion| !self.purges(deletion));
         let bound = match (close.is_some(), open.is_some()) {

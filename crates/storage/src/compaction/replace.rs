@@ -16,6 +16,12 @@ use crate::OpenError;
 use crate::shards::shard_of;
 use crate::table::TableState;
 
+#[cfg(test)]
+thread_local! {
+    /// Planted bug: inputs are removed before the commit.
+    pub(crate) static REMOVES_INPUTS_FIRST: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// The shards of a table that an SSTable reaches into.
 pub(crate) fn slots_of(state: &TableState, sstable: &SsTable) -> std::ops::RangeInclusive<usize> {
     let (metadata, count) = (sstable.metadata(), state.slots.len());
@@ -63,6 +69,12 @@ pub(crate) fn replace_by(
         sstables.iter().map(|sstable| sstable.descriptor().clone()).collect()
     };
     let (disk, dir) = (context.runtime.disk(), &state.dir);
+    #[cfg(test)]
+    if REMOVES_INPUTS_FIRST.get() {
+        for sstable in replaced {
+            delete_sstable(&**disk, sstable.descriptor()).map_err(|error| (error, true))?;
+        }
+    }
     let committed = match transaction::commit(disk, dir, id, &names(outputs), &names(replaced)) {
         Ok(committed) => committed,
         Err(CommitError::Undone(error)) => return Err((error, true)),

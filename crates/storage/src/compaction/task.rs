@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 
 use model::partition::{PartitionStream, SourceError};
 use model::{Table, TokenRange};
-use sstable::{Descriptor, SsTable, WriteOptions, Writer};
+use sstable::{Copied, CopyError, CopyMap, Descriptor, SsTable, WriteOptions, Writer};
 
 use super::context::{Claim, Context, Progress};
 use super::cut::Cut;
@@ -100,6 +100,10 @@ pub(crate) struct Task {
     elsewhere: Arc<Elsewhere>,
     merge: Option<Merge>,
     current: Option<Box<dyn PartitionStream>>,
+    /// The input whose partition is being copied row by row, as it is.
+    copying: Option<usize>,
+    /// How rows of each input pass into the output at hand.
+    maps: Vec<Option<CopyMap>>,
     /// A partition was begun in `writer`.
     is_open: bool,
     cut: Cut,
@@ -132,6 +136,8 @@ impl Task {
             claim: Some(claim),
             merge: None,
             current: None,
+            copying: None,
+            maps: Vec::new(),
             is_open: false,
             writer: None,
             outputs: Vec::new(),
@@ -187,10 +193,14 @@ impl Task {
             if partitions.is_multiple_of(LOOK_EVERY) && read(self) - read_from >= STEP_BYTES {
                 break;
             }
-            if self.current.is_none() && !self.next_partition()? {
+            if self.current.is_none() && self.copying.is_none() && !self.next_partition()? {
                 return Ok(true);
             }
             elements += 1;
+            if let Some(input) = self.copying {
+                self.copy_rows(input)?;
+                continue;
+            }
             self.copy(STEP_ELEMENTS_COUNT - elements, &mut elements)?;
         }
         Ok(false)
@@ -211,6 +221,11 @@ impl Task {
             }
             merge.skip();
         }
+        if self.plan.garbage.is_none()
+            && let Some(input) = merge.take_only()
+        {
+            return self.begin_copy(input).map(|()| true);
+        }
         let mut stream = merge.stream().map_err(failed)?;
         if let Some(option) = self.plan.garbage
             && let Some(newer) = self.newer(&*stream)?
@@ -220,6 +235,59 @@ impl Task {
         }
         self.current = Some(Box::new(Purge::new(stream, self.plan.limits, &self.elsewhere)));
         Ok(true)
+    }
+
+    /// Begins with a partition that only one input has: rows pass as they are as long as nothing is deleted or expires.
+    fn begin_copy(&mut self, input: usize) -> Result<(), Failure> {
+        let merge = self.merge.as_mut().expect("it is merging");
+        let header = merge.walk(input).header();
+        let limits = self.plan.limits;
+        let is_plain = header.deletion.is_live()
+            && header.static_row.as_ref().is_none_or(|row| row.deletion.is_live() && !limits.concern(row));
+        if is_plain {
+            let header = header.clone();
+            self.open_output(&header.key)?;
+            if self.maps[input].is_some() {
+                let (writer, _) = self.writer.as_mut().expect("it was opened");
+                writer.begin_partition(&header).map_err(write_failed)?;
+                (self.is_open, self.copying) = (true, Some(input));
+                return Ok(());
+            }
+        }
+        self.take_rest()
+    }
+
+    /// What is left of the partition that was taken last goes through merge and purge.
+    fn take_rest(&mut self) -> Result<(), Failure> {
+        let merge = self.merge.as_mut().expect("it is merging");
+        let rest = merge.rest().map_err(failed)?;
+        self.current = Some(Box::new(Purge::new(rest, self.plan.limits, &self.elsewhere)));
+        Ok(())
+    }
+
+    /// Copies rows as they are.
+    fn copy_rows(&mut self, input: usize) -> Result<(), Failure> {
+        let merge = self.merge.as_mut().expect("it is merging");
+        let (writer, _) = self.writer.as_mut().expect("a partition was begun in it");
+        let map = self.maps[input].as_ref().expect("it can be copied from");
+        let copied = match writer.copy(merge.walk(input), map, STEP_BYTES) {
+            Ok(copied) => copied,
+            Err(CopyError::Read(error)) => return Err(failed(merge.failed(input, error))),
+            Err(CopyError::Write(error)) => return Err(write_failed(error)),
+        };
+        if copied == Copied::Some {
+            return Ok(());
+        }
+        self.copying = None;
+        let is_empty = writer.is_partition_empty();
+        if is_empty {
+            writer.cancel_partition();
+            self.is_open = false;
+        } else if copied == Copied::All {
+            writer.end_partition().map_err(write_failed)?;
+            self.is_open = false;
+        }
+        if copied == Copied::UpToOther { self.take_rest() } else { Ok(()) }
     }
 
     /// What SSTables outside of this operation hold of a partition, if they hold anything newer.
@@ -289,7 +357,13 @@ impl Task {
         let begun = Begun::note(&**disk, &descriptor).map_err(Failure::Failed)?;
         let writer = Writer::create(disk, &descriptor, &self.table, options);
         match writer {
-            Ok(writer) => self.writer = Some((writer, begun)),
+            Ok(writer) => {
+                if let Some(merge) = &mut self.merge {
+                    let inputs = 0..self.plan.inputs.len();
+                    self.maps = inputs.map(|input| writer.copy_map(merge.walk(input))).collect();
+                }
+                self.writer = Some((writer, begun));
+            }
             Err(error) => {
                 give_up(&self.context, &descriptor, begun);
                 return Err(write_failed(error));
@@ -303,6 +377,12 @@ impl Task {
         let Some((writer, begun)) = self.writer.take() else { return Ok(()) };
         let disk = self.context.runtime.disk();
         let descriptor = writer.descriptor().clone();
+        if writer.partitions() == 0 {
+            // All that could have been in it was purged.
+            drop(writer);
+            give_up(&self.context, &descriptor, begun);
+            return Ok(());
+        }
         let opened = match writer.finish() {
             Ok(_) => SsTable::open(disk, &descriptor).map_err(|error| Box::new(error) as SourceError),
             Err(error) => Err(Box::new(error) as SourceError),

@@ -8,7 +8,7 @@
 //! Read in order: [`reaction`] (the table of policies), [`Damage`] (what is known), [`Core::set_aside_sstable`].
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use model::partition::{PartitionHeader, PartitionStream, SourceError};
@@ -20,6 +20,7 @@ use sstable::{Descriptor, SsTable};
 use stdx::crc::crc32;
 
 use super::Core;
+use crate::commitlog::LogListener;
 use crate::options::{CommitFailurePolicy, DiskFailurePolicy, FailureAction, FailureListener};
 use crate::table::TableState;
 use crate::{EngineOptions, OpenError, ReadError};
@@ -161,6 +162,7 @@ pub(crate) struct Damage {
     state: Mutex<State>,
     /// SSTables whose rows reads must not pass over in silence.
     missing_count: AtomicUsize,
+    is_stopped: AtomicBool,
 }
 
 #[derive(Default)]
@@ -185,6 +187,7 @@ impl Damage {
             core: OnceLock::new(),
             state: Mutex::default(),
             missing_count: AtomicUsize::new(0),
+            is_stopped: AtomicBool::new(false),
         })
     }
 
@@ -271,6 +274,7 @@ impl Damage {
             }
             state.action = Some((action, why.to_owned()));
         }
+        self.is_stopped.store(true, Ordering::Release);
         match action {
             FailureAction::StopServing => tracing::error!("clients are not served any more: {why}"),
             FailureAction::Die => tracing::error!("the node ends: {why}"),
@@ -278,6 +282,11 @@ impl Damage {
         if let Some(FailureListener(listener)) = &self.listener {
             listener(action, why);
         }
+    }
+
+    /// True if the node shall not serve.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Acquire)
     }
 
     /// Why the node shall not serve.
@@ -337,6 +346,28 @@ impl Watch {
     /// A read of the SSTable failed.
     pub(super) fn failed(&self, sstable: &Arc<SsTable>, error: &(dyn std::error::Error + 'static)) {
         self.damage.read_failed(&self.table, sstable, error);
+    }
+}
+
+/// Acts upon what happens to the commit log.
+pub(super) struct LogEvents(pub(super) Weak<Core>);
+
+impl LogListener for LogEvents {
+    fn supply_changed(&self) {
+        if let Some(core) = self.0.upgrade() {
+            core.let_in();
+        }
+    }
+
+    fn log_failed(&self, why: &str) -> bool {
+        let Some(core) = self.0.upgrade() else { return false };
+        let why = format!("the commit log failed: {why}");
+        match commit_reaction(core.options.commit_failure_policy) {
+            CommitReaction::Act(action) => core.damage.act(action, &why),
+            CommitReaction::RefuseWrites => {}
+            CommitReaction::FailRequest => return true,
+        }
+        false
     }
 }
 

@@ -8,11 +8,13 @@ use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use model::partition::SourceError;
 use model::{Column, ColumnId, Slices, Table};
 use sstable::{Descriptor, SsTable, WriteOptions, Writer};
 
+use super::damage::is_no_space;
 use super::open::make_dir_synced;
 use super::read::known_columns;
 use super::{Core, FlushTarget};
@@ -23,51 +25,86 @@ use crate::table::TableState;
 
 /// Partitions that are taken from a memtable at once.
 const CHUNK_COUNT: usize = 64;
+/// How often tables are looked for whose time has come.
+const PERIOD_CHECK: Duration = Duration::from_millis(250);
 /// After a failed flush the next is not tried before so many milliseconds.
 const RETRY_MS: u64 = 1_000;
 
+#[cfg(test)]
+thread_local! {
+    /// A planted bug: the log is let go before the SSTable is safe. The simulation is one thread.
+    pub(crate) static DISCARD_LOG_EARLY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 impl Core {
-    /// Starts a flush in the background if memtables or log take more than they should, and none runs.
+    /// Starts flushes in the background if memtables or log take more than they should: as many at once as may run.
     pub(super) fn schedule_flush_if_needed(self: &Arc<Self>) {
         if !self.needs_flush() || self.now_ms() < self.flush_not_before_ms.load(Ordering::Relaxed) {
             return;
         }
-        if self.flush_is_scheduled.swap(true, Ordering::AcqRel) {
+        let is_free = |running: usize| (running < self.options.flush_writers.max(1)).then_some(running + 1);
+        if self.flushers_count.fetch_update(Ordering::AcqRel, Ordering::Acquire, is_free).is_err() {
             return;
         }
         let core = self.clone();
         // It tells of failures by itself; nobody waits for it.
-        drop(self.runtime.background(move || {
+        drop(self.runtime.flushing(move || {
             core.flush_what_is_too_much();
-            core.flush_is_scheduled.store(false, Ordering::Release);
+            core.flushers_count.fetch_sub(1, Ordering::AcqRel);
         }));
     }
 
     fn needs_flush(&self) -> bool {
-        self.memtable_bytes.load(Ordering::Relaxed) > self.options.memtable_bytes_total
+        self.has_much_memory()
             || self.log.total_bytes.load(Ordering::Relaxed) > self.options.commitlog_bytes_total
+    }
+
+    /// Memtables that take writes have grown so large that flushing them now keeps all below the limit.
+    fn has_much_memory(&self) -> bool {
+        let all = self.memtable_bytes.load(Ordering::Relaxed);
+        let active = all.saturating_sub(self.flushing_bytes.load(Ordering::Relaxed));
+        let total = self.options.memtable_bytes_total;
+        active as f64 > total as f64 * self.options.memtable_cleanup_threshold
     }
 
     pub(super) fn now_ms(&self) -> u64 {
         self.runtime.clock().monotonic().as_millis() as u64
     }
 
-    fn flush_what_is_too_much(&self) {
+    fn flush_what_is_too_much(self: &Arc<Self>) {
         while self.needs_flush() {
-            let by_memory = self.memtable_bytes.load(Ordering::Relaxed) > self.options.memtable_bytes_total;
+            let by_memory = self.has_much_memory();
             let chosen = if by_memory { self.largest_slot() } else { self.slot_of_oldest_segment() };
             let Some((table, slot)) = chosen else { break };
-            if let Err(error) = self.flush_slot(&table, slot) {
-                tracing::error!(
-                    "memtable of {} could not be flushed, its log is kept: {error}",
-                    table.dir.display()
-                );
-                self.flush_not_before_ms.store(self.now_ms() + RETRY_MS, Ordering::Relaxed);
-                break;
+            let flushed = self.flush_slot(&table, slot);
+            table.slots[slot].is_chosen.store(false, Ordering::Release);
+            if let Err(error) = flushed {
+                self.flush_failed(&table, &error);
+                return;
             }
         }
     }
 
+    /// Memtable and log are kept, and the flush is tried again.
+    fn flush_failed(self: &Arc<Self>, table: &TableState, error: &OpenError) {
+        let what =
+            format!("memtable of {} could not be flushed, its log is kept: {error}", table.dir.display());
+        tracing::error!("{what}");
+        *self.flush_failure.lock() = Some((error.to_string(), is_no_space(error)));
+        self.damage.write_failed(error, &what);
+        self.flush_not_before_ms.store(self.now_ms() + RETRY_MS, Ordering::Relaxed);
+        self.let_in();
+        let weak = Arc::downgrade(self);
+        let runtime = self.runtime.clone();
+        self.runtime.spawn_on(0, move || async move {
+            runtime.sleep(Duration::from_millis(RETRY_MS)).await;
+            if let Some(core) = weak.upgrade() {
+                core.schedule_flush_if_needed();
+            }
+        });
+    }
+
+    /// The slot with the most memory that no flush of this kind is at.
     pub(super) fn largest_slot(&self) -> Option<(Arc<TableState>, usize)> {
         self.choose_slot(|memtables| {
             Some(memtables.map(Memtable::heap_bytes).sum::<usize>()).filter(|sum| *sum > 0)
@@ -82,18 +119,69 @@ impl Core {
         })
     }
 
+    /// Flushes tables whose `memtable_flush_period_in_ms` has passed, for as long as the engine lives.
+    pub(super) fn start_periodic_flushes(self: &Arc<Self>) {
+        let weak = Arc::downgrade(self);
+        let runtime = self.runtime.clone();
+        self.runtime.spawn_on(0, move || async move {
+            loop {
+                runtime.sleep(PERIOD_CHECK).await;
+                let Some(core) = weak.upgrade() else { return };
+                let due = core.slots_due();
+                if due.is_empty() || core.is_stopping.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let worker = core.clone();
+                drop(core);
+                runtime
+                    .flushing(move || {
+                        for (table, slot) in due {
+                            if let Err(error) = worker.flush_slot(&table, slot) {
+                                worker.flush_failed(&table, &error);
+                            }
+                        }
+                    })
+                    .await;
+            }
+        });
+    }
+
+    fn slots_due(&self) -> Vec<(Arc<TableState>, usize)> {
+        let now_ms = self.now_ms();
+        let mut due = Vec::new();
+        for table in self.tables.load().values() {
+            let period_ms =
+                u64::try_from(table.table.load().options.memtable_flush_period_in_ms).unwrap_or(0);
+            if period_ms == 0 {
+                continue;
+            }
+            for (slot, one) in table.slots.iter().enumerate() {
+                let since_ms = one.view.load().active.since_ms.load(Ordering::Relaxed);
+                if since_ms > 0 && since_ms + period_ms <= now_ms {
+                    due.push((table.clone(), slot));
+                }
+            }
+        }
+        due
+    }
+
     fn choose_slot<R: Ord>(
         &self,
         rank: impl Fn(&mut dyn Iterator<Item = &Memtable>) -> Option<R>,
     ) -> Option<(Arc<TableState>, usize)> {
         let tables = self.tables.load();
         let slots = tables.values().flat_map(|table| (0..table.slots.len()).map(move |slot| (table, slot)));
-        let ranked = slots.filter_map(|(table, slot)| {
+        let is_free =
+            |(table, slot): &(&Arc<TableState>, usize)| !table.slots[*slot].is_chosen.load(Ordering::Acquire);
+        let ranked = slots.filter(is_free).filter_map(|(table, slot)| {
             let view = table.slots[slot].view.load();
             let rank = rank(&mut view.memtables().map(|memtable| &**memtable))?;
             Some((rank, table, slot))
         });
-        ranked.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, table, slot)| (table.clone(), slot))
+        let (_, table, slot) = ranked.max_by(|a, b| a.0.cmp(&b.0))?;
+        // Another flush may have chosen it meanwhile: then it has one that waits for it, no more.
+        table.slots[slot].is_chosen.store(true, Ordering::Release);
+        Some((table.clone(), slot))
     }
 
     pub(super) fn flush(&self, target: &FlushTarget) -> Result<(), OpenError> {
@@ -128,9 +216,22 @@ impl Core {
             }
         }
         let waiting = table.slots[slot].view.load().flushing.clone();
-        for memtable in waiting {
-            let sstable = self.write_sstable(table, &memtable)?;
-            self.publish(table, slot, &memtable, sstable);
+        waiting.iter().for_each(|memtable| self.note_flushing(memtable, true));
+        for (index, memtable) in waiting.iter().enumerate() {
+            #[cfg(test)]
+            if DISCARD_LOG_EARLY.get() {
+                memtable.release_log();
+                self.delete_clean_segments(slot);
+            }
+            let sstable = match self.write_sstable(table, memtable) {
+                Ok(sstable) => sstable,
+                Err(error) => {
+                    waiting[index..].iter().for_each(|memtable| self.note_flushing(memtable, false));
+                    return Err(error);
+                }
+            };
+            self.publish(table, slot, memtable, sstable);
+            self.flush_failure.lock().take();
         }
         self.delete_clean_segments(slot);
         Ok(())
@@ -168,17 +269,39 @@ impl Core {
     pub(super) fn discard_memtable(&self, memtable: &Memtable) {
         memtable.release_log();
         self.memtable_bytes.fetch_sub(memtable.heap_bytes(), Ordering::Relaxed);
+        self.note_flushing(memtable, false);
+        self.let_in();
+    }
+
+    /// Whether a memtable, which takes no writes any more, is on its way to the disk.
+    fn note_flushing(&self, memtable: &Memtable, is_flushing: bool) {
+        if memtable.is_flushing.swap(is_flushing, Ordering::AcqRel) == is_flushing {
+            return;
+        }
+        let bytes = memtable.heap_bytes();
+        if is_flushing {
+            self.flushing_bytes.fetch_add(bytes, Ordering::Relaxed);
+        } else {
+            self.flushing_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn delete_clean_segments(&self, shard: usize) {
+        for segment in self.logs[shard].lock().segments_to_archive() {
+            self.log.archive_or_keep(&segment);
+        }
         let clean = self.logs[shard].lock().take_clean_segments();
+        let has_clean = !clean.is_empty();
         for segment in clean {
-            if let Err(error) = self.runtime.disk().remove_file(&segment.path) {
+            if let Err(error) = self.log.supply.recycle(&segment) {
                 tracing::warn!(
                     "{} is no longer needed but cannot be removed: {error}",
                     segment.path.display()
                 );
             }
+        }
+        if has_clean {
+            self.let_in();
         }
     }
 

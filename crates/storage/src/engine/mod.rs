@@ -4,13 +4,17 @@ mod open;
 
 mod write;
 
+mod room;
+use room::Room;
+
 mod read;
+mod row_read;
 mod scan;
 
 mod caches;
 pub use caches::{CacheKind, CacheStats};
 
-mod flush;
+pub(crate) mod flush;
 
 mod compact;
 mod rewrite;
@@ -73,7 +77,14 @@ struct Core {
     schema_change: Mutex<()>,
     next_version_number: AtomicU64,
     memtable_bytes: AtomicUsize,
-    flush_is_scheduled: AtomicBool,
+    /// Of them those of memtables that are on their way to the disk.
+    flushing_bytes: AtomicUsize,
+    /// Writes that wait for room.
+    room: Arc<Room>,
+    /// Flushes that run on their own account.
+    flushers_count: AtomicUsize,
+    /// Why the last flush failed, and whether for want of room on the disk.
+    flush_failure: Mutex<Option<(String, bool)>>,
     /// Milliseconds of the monotonic clock before which no flush is tried again.
     flush_not_before_ms: AtomicU64,
     flushes_count: AtomicU64,
@@ -137,6 +148,12 @@ impl Engine {
         self.core.apply(mutations)
     }
 
+    /// As [`Engine::apply`]; where that refuses for want of room this waits for it, as long as
+    /// [`EngineOptions::write_timeout`] says, in turn with all who wait. Must run on a shard's thread.
+    pub async fn apply_waiting(&self, mutations: &[Mutation]) -> Result<Commit, WriteError> {
+        self.core.apply_waiting(mutations).await
+    }
+
     /// Reads partitions in token order: what was applied before this call, and no part of a mutation of one partition.
     ///
     /// Reads of SSTables block on the disk while the streams are read.
@@ -158,21 +175,23 @@ impl Engine {
     /// Removes all data of a table that was applied before this call; on return for good.
     pub async fn truncate(&self, table: TableId) -> Result<(), OpenError> {
         let core = self.core.clone();
-        self.core.runtime.background(move || core.truncate(table)).await
+        self.core.runtime.flushing(move || core.truncate(table)).await
     }
 
     /// Writes memtables out as SSTables; on return these are safe.
     pub async fn flush(&self, target: FlushTarget) -> Result<(), OpenError> {
         let core = self.core.clone();
-        self.core.runtime.background(move || core.flush(&target)).await
+        self.core.runtime.flushing(move || core.flush(&target)).await
     }
 
-    /// Refuses new writes, waits for running flushes and syncs the commit log. Memtables stay in the log.
+    /// Refuses new writes, waits for running flushes and syncs the commit log. Memtables stay in the log; what no log has
+    /// (of keyspaces without durable writes) is flushed.
     pub async fn drain(&self) -> Result<(), WriteError> {
         self.core.is_stopping.store(true, Ordering::SeqCst);
         self.core.end_operations().await;
         let core = self.core.clone();
-        self.core.runtime.background(move || core.drain()).await
+        self.core.let_in();
+        self.core.runtime.flushing(move || core.drain()).await
     }
 
     /// Waits until nobody else holds the lock of this partition (or of one that shares its stripe).
@@ -240,6 +259,7 @@ impl Core {
         let logs: Vec<_> = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
         let compactions = Arc::new(Context::new(runtime, &options, &logs));
         let incremental_backups = AtomicBool::new(options.incremental_backups);
+        let room = Room::new((options.memtable_bytes_total / 8).max(1 << 20));
         Core {
             runtime: runtime.clone(),
             blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
@@ -251,7 +271,10 @@ impl Core {
             schema_change: Mutex::default(),
             next_version_number: AtomicU64::new(1),
             memtable_bytes: AtomicUsize::new(0),
-            flush_is_scheduled: AtomicBool::new(false),
+            flushing_bytes: AtomicUsize::new(0),
+            room,
+            flushers_count: AtomicUsize::new(0),
+            flush_failure: Mutex::default(),
             flush_not_before_ms: AtomicU64::new(0),
             flushes_count: AtomicU64::new(0),
             replayed_entries_count: AtomicU64::new(0),
@@ -290,14 +313,21 @@ impl Core {
     fn drain(&self) -> Result<(), WriteError> {
         self.remove_dropped();
         for table in self.tables.load().values() {
-            for slot in &table.slots {
-                drop(slot.flush.lock());
+            for (slot, one) in table.slots.iter().enumerate() {
+                drop(one.flush.lock());
+                let has_unlogged =
+                    |memtable: &Arc<crate::memtable::Memtable>| memtable.has_unlogged.load(Ordering::Relaxed);
+                if one.view.load().memtables().any(has_unlogged)
+                    && let Err(error) = self.flush_slot(table, slot)
+                {
+                    tracing::error!("{} is lost, no log has it: {error}", table.dir.display());
+                }
             }
         }
         for log in &self.logs {
             log.write_and_sync()?;
             // What it says of itself as safe now covers all: damage is told from a torn tail.
-            log.lock().close();
+            log.lock().close(true);
             log.write_and_sync()?;
         }
         Ok(())

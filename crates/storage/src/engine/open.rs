@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,17 +12,17 @@ use model::{PartitionKey, Schema, Table, TableId};
 use runtime::Disk;
 use sstable::{Descriptor, Partitioner, SsTableId};
 
-use super::damage::{MARK_NAME, Mark, load_mark, remove_mark};
+use super::damage::{LogEvents, MARK_NAME, Mark, load_mark, remove_mark};
 use super::read::source_error;
 use super::truncate::Truncated;
-use super::{Core, Engine};
+use super::{Core, Engine, FlushTarget};
 use crate::OpenError;
-use crate::commitlog::Position;
 use crate::commitlog::dictionary::{Dictionary, Translation};
 use crate::commitlog::replay::{
     LoggedMutation, OldSegment, by_shard, list_segments, replay_shard, still_there,
 };
 use crate::commitlog::segment::{Segment, sequence_of_segment, shard_of_segment};
+use crate::commitlog::{LogListener, Position};
 use crate::compaction::transaction::{self, BEGUN_NAME, delete_sstable};
 use crate::shards::shard_of;
 use crate::table::TableState;
@@ -64,6 +64,12 @@ pub(super) fn open(
         // The first segment is made only after this.
         make_dir_synced(&*disk, &dir)?;
     }
+    core.log.supply.adopt().map_err(OpenError::io(&dir))?;
+    let listener: Box<dyn LogListener> = Box::new(LogEvents(Arc::downgrade(core)));
+    let _only_once = core.log.listener.set(listener);
+    if let Some(dir) = &core.options.commitlog_archive_dir {
+        make_dir_synced(&*disk, dir)?;
+    }
     let mut opening = Opening::new(core, segments);
 
     // System tables live in shard 0, however many there are: their writes are in its log.
@@ -77,7 +83,7 @@ pub(super) fn open(
     let added = tables.values().filter(|table| !before.contains(&table.id)).cloned().collect();
     opening.add_tables(added)?;
     opening.replay(|_| true)?;
-    opening.finish();
+    opening.finish()?;
     core.damage.start(core);
     core.start_compactions();
     for log in &core.logs {
@@ -86,6 +92,7 @@ pub(super) fn open(
     if let Err(error) = core.tidy_snapshots() {
         tracing::warn!("snapshots could not be looked through: {error}");
     }
+    core.start_periodic_flushes();
     Ok(())
 }
 
@@ -111,6 +118,8 @@ struct Opening<'a> {
     /// Tables whose part of the log is still to be read.
     fresh: HashSet<TableId>,
     last_sequence: u64,
+    /// Segments that were replayed as far as they can be read.
+    damaged: BTreeSet<PathBuf>,
 }
 
 impl<'a> Opening<'a> {
@@ -118,12 +127,22 @@ impl<'a> Opening<'a> {
         let last_sequence = segments.iter().map(|segment| sequence_of_segment(segment.id)).max().unwrap_or(0);
         let mut held = HashMap::new();
         for old in &segments {
-            let segment = Segment::new(&core.options.commitlog_dir, old.id);
+            let segment = Segment::at(old.path.clone(), old.id);
+            segment.is_safe.store(true, Ordering::Relaxed);
+            segment.awaits_archive.store(core.options.commitlog_archive_dir.is_some(), Ordering::Relaxed);
             segment.bytes.store(old.bytes, Ordering::Relaxed);
             segment.complete.store(true, Ordering::Relaxed);
             held.insert(old.id, segment);
         }
-        Opening { core, segments, held, covered: HashMap::new(), fresh: HashSet::new(), last_sequence }
+        Opening {
+            core,
+            segments,
+            held,
+            covered: HashMap::new(),
+            fresh: HashSet::new(),
+            last_sequence,
+            damaged: BTreeSet::new(),
+        }
     }
 
     /// Opens the SSTables of tables and makes them known.
@@ -166,13 +185,15 @@ impl<'a> Opening<'a> {
         };
         for segments in by_shard(&self.segments) {
             if is_wanted(shard_of_segment(segments[0].id)) {
-                replay_shard(&**core.runtime.disk(), segments, &mut sink)?;
+                let accepts_damage = core.options.accept_commitlog_damage;
+                let damaged = replay_shard(&**core.runtime.disk(), segments, accepts_damage, &mut sink)?;
+                self.damaged.extend(damaged.into_iter().map(|segment| segment.path.clone()));
             }
         }
         // A torn segment may have been removed.
         let mut kept = Vec::new();
         for segment in std::mem::take(&mut self.segments) {
-            if still_there(&**core.runtime.disk(), &core.options.commitlog_dir, &segment)? {
+            if still_there(&**core.runtime.disk(), &segment)? {
                 kept.push(segment);
             }
         }
@@ -181,8 +202,9 @@ impl<'a> Opening<'a> {
     }
 
     /// Hands the old segments to the logs that go on, and deletes those that nobody needs.
-    fn finish(self) {
+    fn finish(mut self) -> Result<(), OpenError> {
         let core = self.core;
+        self.keep_damaged_aside()?;
         // Ids never come again, even if all segments are gone and the clock was set back.
         let now_ms = u64::try_from(core.runtime.clock().wall_us() / 1_000).unwrap_or(0);
         core.log.next_sequence.store(now_ms.max(self.last_sequence + 1), Ordering::Relaxed);
@@ -196,6 +218,29 @@ impl<'a> Opening<'a> {
         for shard in 0..core.logs.len() {
             core.delete_clean_segments(shard);
         }
+        if let Err(error) = core.log.supply.prepare() {
+            // Reads are served; writes are refused until there is room.
+            tracing::error!("the commit log has no room for new segments: {error}");
+        }
+        Ok(())
+    }
+
+    /// What could be read of damaged segments is made safe, then they are renamed: the next start does without them.
+    fn keep_damaged_aside(&mut self) -> Result<(), OpenError> {
+        if self.damaged.is_empty() {
+            return Ok(());
+        }
+        self.core.flush(&FlushTarget::All)?;
+        let disk = self.core.runtime.disk();
+        for path in std::mem::take(&mut self.damaged) {
+            let mut kept = path.clone().into_os_string();
+            kept.push(".damaged");
+            disk.rename(&path, Path::new(&kept)).map_err(OpenError::io(&path))?;
+            tracing::error!("{} is damaged: it is kept as {}", path.display(), Path::new(&kept).display());
+            self.segments.retain(|segment| segment.path != path);
+        }
+        let dir = &self.core.options.commitlog_dir;
+        disk.sync_dir(dir).map_err(OpenError::io(dir))
     }
 }
 
@@ -205,12 +250,30 @@ fn replay_mutation(
     translation: &Translation,
     segment: &Arc<Segment>,
 ) -> Result<(), OpenError> {
-    let update = decode_update(&logged.update).map_err(|error| OpenError::Damaged {
-        path: segment.path.clone(),
-        offset: u64::from(logged.position.offset),
-        found: format!("a mutation cannot be read: {error}"),
-        lost: "its writes that no SSTable holds are lost on this node".to_owned(),
-    })?;
+    let update = match decode_update(&logged.update) {
+        Ok(update) => update,
+        Err(error) if core.options.accept_commitlog_damage => {
+            let (path, offset) = (segment.path.display(), logged.position.offset);
+            tracing::error!(
+                "{path}: the write that ends at byte {offset} cannot be read and is left out: {error}"
+            );
+            return Ok(());
+        }
+        Err(error) => {
+            let dictionary = logged.dictionary;
+            return Err(OpenError::Damaged {
+                path: segment.path.clone(),
+                offset: u64::from(logged.position.offset),
+                found: format!("a mutation cannot be read: {error}"),
+                lost: format!(
+                    "1 write of {}.{} ({} bytes) would be lost; --set accept_commitlog_damage=true leaves it out",
+                    dictionary.keyspace,
+                    dictionary.table,
+                    logged.update.len()
+                ),
+            });
+        }
+    };
     let Some(state) = core.table(logged.dictionary.table_id) else { return Ok(()) };
     let key = PartitionKey::new(logged.key.clone());
     let shard = state.shard_of(&key);
@@ -219,12 +282,15 @@ fn replay_mutation(
         let view = state.slots[shard].view.load();
         let grown = view.active.apply(&translation.table, &key, &translation.translate(update));
         view.active.note_replayed(segment);
+        core.note_time(&state, &view.active);
         core.memtable_bytes.fetch_add(usize::try_from(grown).unwrap_or(0), Ordering::Relaxed);
     }
     core.replayed_entries_count.fetch_add(1, Ordering::Relaxed);
     while core.memtable_bytes.load(Ordering::Relaxed) > core.options.memtable_bytes_total {
         let Some((table, slot)) = core.largest_slot() else { break };
-        core.flush_slot(&table, slot)?;
+        let flushed = core.flush_slot(&table, slot);
+        table.slots[slot].is_chosen.store(false, Ordering::Release);
+        flushed?;
     }
     Ok(())
 }

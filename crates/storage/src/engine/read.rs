@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 use model::merge::merge_streams;
 use model::partition::{PartitionHeader, PartitionIterator, PartitionStream, SourceError};
 use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table, Unfiltered};
+use sstable::SsTable;
 
 use super::Core;
 use super::damage::Watch;
+use super::row_read::{RowRead, is_one_row, newest_first};
 use super::scan::RangeScan;
 use crate::ReadError;
 use crate::memtable::Memtable;
@@ -72,12 +74,18 @@ fn read_view(
         // Of a memtable nothing comes that its own deletions shadow: there is nothing to merge.
         return Ok(newest);
     }
-    let mut sources: Vec<Box<dyn PartitionStream>> = newest.into_iter().collect();
-    sources.extend(view.flushing.iter().rev().filter_map(from_memtable));
+    let sources_count = usize::from(newest.is_some()) + view.flushing.len() + view.sstables.len();
+    let memtables = newest.into_iter().chain(view.flushing.iter().rev().filter_map(from_memtable));
+    let wanted = |sstable: &&Arc<SsTable>| sstable.may_contain(key) && may_concern(sstable, table, slices);
+    let sstables = view.sstables.iter().filter(wanted);
+    if sources_count > 1 && is_one_row(table, slices) {
+        return read_row(memtables, newest_first(sstables), metrics, watch, table, key, slices, reversed);
+    }
+    let mut sources: Vec<Box<dyn PartitionStream>> = memtables.collect();
     let memtables_count = sources.len();
     let mut false_positives = 0;
     let mut not_cached = None;
-    for sstable in view.sstables.iter().filter(|sstable| sstable.may_contain(key)) {
+    for sstable in sstables {
         match sstable.read(table, key, slices, reversed) {
             Ok(Some(stream)) => sources.push(watch.stream(sstable, stream)),
             Ok(None) => false_positives += 1,
@@ -134,6 +142,56 @@ impl Drop for Counting {
         self.table.metrics.live_per_read.add(self.live);
         self.table.metrics.tombstones_per_read.add(self.tombstones);
     }
+}
+
+/// Reads one row at most: the newest sources first, as many as are needed.
+fn read_row(
+    memtables: impl Iterator<Item = Box<dyn PartitionStream>>,
+    sstables: Vec<&Arc<SsTable>>,
+    metrics: &TableMetrics,
+    watch: &Watch,
+    table: &Arc<Table>,
+    key: &PartitionKey,
+    slices: &Slices,
+    reversed: bool,
+) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+    let mut found = RowRead::new(table);
+    let (mut read_count, mut false_positives) = (0, 0);
+    for stream in memtables {
+        found.add(stream)?;
+    }
+    for sstable in sstables {
+        // Those behind it are as old or older, but may hold what it does not: a partition's deletion, statics.
+        if found.is_final_without(sstable) {
+            continue;
+        }
+        let stream = sstable.read(table, key, slices, reversed).inspect_err(|error| {
+            watch.failed(sstable, error);
+        });
+        match stream.map_err(source_error)? {
+            Some(stream) => {
+                read_count += 1;
+                found.add(watch.stream(sstable, stream))?;
+            }
+            None => false_positives += 1,
+        }
+    }
+    metrics.note_sstables(read_count, false_positives);
+    let sources = found.into_sources();
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(merge_streams(table.clone(), sources, reversed)?))
+}
+
+/// False only if an SSTable holds nothing that a read of these slices sees: no row or range tombstone in them, no static
+/// row, no deletion of the partition.
+pub(super) fn may_concern(sstable: &SsTable, table: &Table, slices: &Slices) -> bool {
+    let metadata = sstable.metadata();
+    metadata.has_statics
+        || metadata.has_partition_deletions
+        || table.clustering.is_empty()
+        || slices.0.iter().any(|slice| metadata.may_cover(slice))
 }
 
 /// The table whose columns are to be kept, if the memtable may hold others.

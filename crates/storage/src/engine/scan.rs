@@ -11,7 +11,7 @@ use model::{PartitionKey, ReadCommand};
 use sstable::SsTable;
 
 use super::damage::Watch;
-use super::read::{known_columns, source_error};
+use super::read::{known_columns, may_concern, source_error};
 use crate::memtable::{Memtable, Partition};
 use crate::shards::{clamp, keys_after, keys_up_to, shard_tokens};
 use crate::table::View;
@@ -58,37 +58,32 @@ impl PartitionIterator for RangeScan {
                 return Ok(Some(stream));
             }
             let Some((view, start, end)) = self.parts.pop() else { return Ok(None) };
-            self.current = Some(ShardScan::new(&self.command, &self.watch, &view, start, end)?);
+            self.current = Some(ShardScan::new(&self.command, &view, start, end));
         }
     }
 }
 
 /// The partitions of one shard: those of all its sources, merged.
 struct ShardScan {
+    /// Those that have been opened and have more.
     sources: Vec<Source>,
+    /// SSTables that begin behind what was read so far, the first one last.
+    unopened: Vec<Arc<SsTable>>,
+    start: Position,
+    end: Position,
 }
 
 struct Source {
     partitions: Box<dyn PartitionIterator>,
-    /// Its next partition; `None` if it must be asked, or has no more.
+    /// Its next partition; `None` if it must be asked.
     head: Option<Box<dyn PartitionStream>>,
-    is_done: bool,
     /// Where it comes from; `None`: a memtable.
     sstable: Option<Arc<SsTable>>,
 }
 
 impl ShardScan {
-    fn new(
-        command: &ReadCommand,
-        watch: &Watch,
-        view: &View,
-        start: Position,
-        end: Position,
-    ) -> Result<ShardScan, SourceError> {
+    fn new(command: &ReadCommand, view: &View, start: Position, end: Position) -> ShardScan {
         let mut sources = Vec::new();
-        let mut add = |partitions, sstable| {
-            sources.push(Source { partitions, head: None, is_done: false, sstable });
-        };
         for memtable in view.memtables().filter(|memtable| !memtable.is_empty()) {
             let scan = MemtableScan {
                 memtable: memtable.clone(),
@@ -98,21 +93,49 @@ impl ShardScan {
                 chunk: VecDeque::new(),
                 is_done: false,
             };
-            add(Box::new(scan), None);
+            sources.push(Source { partitions: Box::new(scan), head: None, sstable: None });
         }
-        for sstable in &view.sstables {
+        let is_in_range = |sstable: &&Arc<SsTable>| {
             let metadata = sstable.metadata();
-            if metadata.last.token < start.token || end.token < metadata.first.token {
-                continue;
+            let overlaps = start.token <= metadata.last.token && metadata.first.token <= end.token;
+            overlaps && may_concern(sstable, &command.table, &command.slices)
+        };
+        let mut unopened: Vec<_> = view.sstables.iter().filter(is_in_range).cloned().collect();
+        unopened.sort_by(|a, b| b.metadata().first.cmp(&a.metadata().first));
+        ShardScan { sources, unopened, start, end }
+    }
+
+    /// Opens the next SSTable: the one that begins first.
+    fn open_next(&mut self, command: &ReadCommand, watch: &Watch) -> Result<(), SourceError> {
+        let Some(sstable) = self.unopened.pop() else { return Ok(()) };
+        let (start, end) = (Some(self.start.clone()), Some(self.end.clone()));
+        let partitions = sstable
+            .scan(&command.table, start, end, command.slices.clone(), command.reversed)
+            .inspect_err(|error| watch.failed(&sstable, error))
+            .map_err(source_error)?;
+        self.sources.push(Source { partitions, head: None, sstable: Some(sstable) });
+        Ok(())
+    }
+
+    /// Sees to it that every source that holds the next partition has it as its head.
+    fn fill_heads(&mut self, command: &ReadCommand, watch: &Watch) -> Result<(), SourceError> {
+        loop {
+            let mut at = 0;
+            while at < self.sources.len() {
+                let source = &mut self.sources[at];
+                if source.head.is_none() {
+                    source.head = source.next_partition(watch)?;
+                }
+                // One that has no more is let go, with what it holds in memory.
+                if self.sources[at].head.is_none() { drop(self.sources.remove(at)) } else { at += 1 }
             }
-            let (start, end) = (Some(start.clone()), Some(end.clone()));
-            let scan = sstable
-                .scan(&command.table, start, end, command.slices.clone(), command.reversed)
-                .inspect_err(|error| watch.failed(sstable, error))
-                .map_err(source_error)?;
-            add(scan, Some(sstable.clone()));
+            let first = self.sources.iter().filter_map(Source::key).min();
+            let Some(next) = self.unopened.last() else { return Ok(()) };
+            if first.is_some_and(|first| *first < next.metadata().first) {
+                return Ok(());
+            }
+            self.open_next(command, watch)?;
         }
-        Ok(ShardScan { sources })
     }
 
     fn next_partition(
@@ -120,14 +143,8 @@ impl ShardScan {
         command: &ReadCommand,
         watch: &Watch,
     ) -> Result<Option<Box<dyn PartitionStream>>, SourceError> {
-        for source in &mut self.sources {
-            if source.head.is_none() && !source.is_done {
-                source.head = source.next_partition(watch)?;
-                source.is_done = source.head.is_none();
-            }
-        }
-        let heads = self.sources.iter().filter_map(|source| source.head.as_ref());
-        let Some(key) = heads.map(|head| &head.header().key).min().cloned() else { return Ok(None) };
+        self.fill_heads(command, watch)?;
+        let Some(key) = self.sources.iter().filter_map(Source::key).min().cloned() else { return Ok(None) };
         let mut streams = Vec::new();
         let mut only_memtables = true;
         for source in &mut self.sources {
@@ -144,6 +161,10 @@ impl ShardScan {
 }
 
 impl Source {
+    fn key(&self) -> Option<&PartitionKey> {
+        self.head.as_ref().map(|head| &head.header().key)
+    }
+
     fn next_partition(&mut self, watch: &Watch) -> Result<Option<Box<dyn PartitionStream>>, SourceError> {
         let Some(sstable) = &self.sstable else { return self.partitions.next_partition() };
         let next = self.partitions.next_partition().inspect_err(|error| watch.failed(sstable, &**error))?;

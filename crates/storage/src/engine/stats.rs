@@ -74,6 +74,10 @@ pub struct EngineStats {
     pub memtable_bytes: usize,
     /// Flushes finished since the start.
     pub flushes_count: u64,
+    /// Writes that wait for room.
+    pub waiting_writes_count: usize,
+    /// Files of the log that were used again since the start.
+    pub log_recycled_count: u64,
 }
 
 impl Core {
@@ -85,6 +89,8 @@ impl Core {
             log_bytes: self.log.total_bytes.load(Ordering::Relaxed),
             replayed_entries_count: self.replayed_entries_count.load(Ordering::Relaxed),
             memtable_bytes: self.memtable_bytes.load(Ordering::Relaxed),
+            waiting_writes_count: self.room.len(),
+            log_recycled_count: self.log.supply.recycled_count(),
             flushes_count: self.flushes_count.load(Ordering::Relaxed),
         }
     }

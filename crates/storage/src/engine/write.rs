@@ -6,13 +6,16 @@ use std::sync::atomic::Ordering;
 
 use model::codec::encode_update;
 use model::key::MAX_KEY_BYTES;
-use model::{Mutation, PartitionUpdate, Table};
+use model::{Cell, ColumnData, Mutation, PartitionUpdate, Row, Table};
 use stdx::crc::crc32;
 use stdx::vint::write_unsigned_vint;
 
 use super::Core;
+use crate::commitlog::NoSegment;
 use crate::commitlog::record::RecordKind;
 use crate::metrics::is_sampled;
+use crate::commitlog::shard_log::Appender;
+use crate::memtable::Memtable;
 use crate::options::SyncMode;
 use crate::table::TableState;
 use crate::{Commit, WriteError};
@@ -32,7 +35,49 @@ thread_local! {
 
 impl Core {
     pub(super) fn apply(self: &Arc<Self>, mutations: &[Mutation]) -> Result<Commit, WriteError> {
-        self.check_accepts()?;
+        self.check_accepts(false)?;
+        self.apply_now(mutations)
+    }
+
+    /// Applies, or waits for room first: for as long as a write may take, in turn with all others that wait.
+    pub(super) async fn apply_waiting(
+        self: &Arc<Self>,
+        mutations: &[Mutation],
+    ) -> Result<Commit, WriteError> {
+        let mut refused = match self.apply(mutations) {
+            Err(error @ WriteError::Overloaded(_)) => error,
+            answer => return answer,
+        };
+        let bytes = mutations.iter().map(|mutation| approximate_bytes(&mutation.update)).sum();
+        let Some(place) = self.room.queue_up(bytes) else { return Err(refused) };
+        self.schedule_flush_if_needed();
+        let deadline = self.runtime.clock().monotonic() + self.options.write_timeout;
+        // Room may have come before the place was taken.
+        self.let_in();
+        loop {
+            let left = deadline.saturating_sub(self.runtime.clock().monotonic());
+            if self.runtime.timeout(left, place.turn()).await.is_err() {
+                drop(place);
+                self.let_in();
+                return Err(refused);
+            }
+            let answer = self.check_accepts(true).and_then(|()| self.apply_now(mutations));
+            match answer {
+                Err(error @ WriteError::Overloaded(_)) => refused = error,
+                answer => {
+                    drop(place);
+                    self.let_in();
+                    return answer;
+                }
+            }
+            place.wait_again();
+            if self.log.supply.has_ready() {
+                self.let_in();
+            }
+        }
+    }
+
+    fn apply_now(self: &Arc<Self>, mutations: &[Mutation]) -> Result<Commit, WriteError> {
         let tables = self.tables.load();
         let target = |mutation| self.target(&tables, mutation);
         let mut commit = Commit::nothing();
@@ -52,8 +97,9 @@ impl Core {
             if groups.len() > 1 {
                 // Nothing may be applied to one shard if another's part is refused.
                 groups.iter().try_for_each(|group| self.check_bytes(group))?;
-            }
-            for group in groups {
+                self.apply_to_shards(&groups, &mut commit)?;
+                groups.iter().for_each(|group| note(group));
+            } else if let [group] = groups[..] {
                 self.apply_to_shard(group, &mut commit)?;
                 note(group);
             }
@@ -62,22 +108,53 @@ impl Core {
         Ok(commit)
     }
 
-    fn check_accepts(&self) -> Result<(), WriteError> {
+    /// Whether a write is taken now. `in_turn`: it has waited for its turn.
+    fn check_accepts(self: &Arc<Self>, in_turn: bool) -> Result<(), WriteError> {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err(WriteError::Stopping);
         }
         if let Some(failure) = self.log.failure.get() {
             return Err(WriteError::DiskFailed(failure.clone()));
         }
-        let memtable_bytes = self.memtable_bytes.load(Ordering::Relaxed);
-        if memtable_bytes > self.options.memtable_bytes_total.saturating_mul(2) {
-            return Err(WriteError::Overloaded(format!("{memtable_bytes} bytes of memtables")));
+        if self.damage.is_stopped() {
+            return Err(WriteError::DiskFailed(self.damage.stopped().unwrap_or_default()));
         }
-        let log_bytes = self.log.total_bytes.load(Ordering::Relaxed);
-        if log_bytes > self.options.commitlog_bytes_total.saturating_mul(2) {
-            return Err(WriteError::Overloaded(format!("{log_bytes} bytes of commit log")));
+        if let Some(what) = self.lack_of_room() {
+            self.schedule_flush_if_needed();
+            return Err(self.no_room(what));
+        }
+        if !in_turn && self.room.has_waiting() {
+            return Err(WriteError::Overloaded("writes that came before wait for room".to_owned()));
         }
         Ok(())
+    }
+
+    /// What is full; `None`: nothing is.
+    pub(super) fn lack_of_room(&self) -> Option<String> {
+        let memtable_bytes = self.memtable_bytes.load(Ordering::Relaxed);
+        if memtable_bytes >= self.options.memtable_bytes_total {
+            return Some(format!("{memtable_bytes} bytes of memtables"));
+        }
+        let log_bytes = self.log.total_bytes.load(Ordering::Relaxed);
+        let limit = self.options.commitlog_bytes_total.saturating_add(self.options.commitlog_bytes_total / 2);
+        (log_bytes > limit).then(|| format!("{log_bytes} bytes of commit log"))
+    }
+
+    /// Why a write that lacks room is refused: with a full disk waiting is of no use.
+    fn no_room(&self, what: String) -> WriteError {
+        match self.flush_failure.lock().as_ref() {
+            Some((why, true)) => WriteError::DiskFull(why.clone()),
+            Some((why, false)) => WriteError::Overloaded(format!("{what}; flushes fail: {why}")),
+            None => WriteError::Overloaded(what),
+        }
+    }
+
+    /// Why the log has no segment for a write.
+    fn no_segment(&self) -> WriteError {
+        match self.log.supply.failure() {
+            Some(why) => WriteError::DiskFull(why),
+            None => WriteError::Overloaded("the commit log's next segment is not ready".to_owned()),
+        }
     }
 
     fn target<'a>(
@@ -95,6 +172,7 @@ impl Core {
             return Err(WriteError::NewerSchema(table.id));
         }
         check_deletions(&mutation.update)?;
+        check_values(&mutation.update, self.options.max_value_bytes)?;
         let version = state.version_number(table, &self.next_version_number);
         Ok(Target { mutation, state, shard: state.shard_of(&mutation.key), version })
     }
@@ -117,46 +195,147 @@ impl Core {
     /// `group` is all of one shard.
     fn apply_to_shard(&self, group: &[Target<'_>], commit: &mut Commit) -> Result<(), WriteError> {
         let log = &self.logs[group[0].shard];
-        let is_logged = BODY.with_borrow_mut(|body| {
+        BODY.with_borrow_mut(|body| {
             let logged_count = encode_body(group, body);
             self.check_body(body)?;
             let crc = crc32(body);
-            fn version<'t>(target: &'t Target<'_>) -> (u64, &'t Table) {
-                (target.version, &target.mutation.table)
-            }
-            let (one, many): ([(u64, &Table); 1], Vec<(u64, &Table)>);
-            let versions: &[(u64, &Table)] = if let [only] = group {
-                one = [version(only)];
-                &one
-            } else {
-                many = group.iter().map(version).collect();
-                &many
-            };
             let mut appender = log.lock();
-            if let Some(dropped) = group.iter().find(|one| one.state.is_dropped.load(Ordering::Relaxed)) {
-                return Err(WriteError::UnknownTable(dropped.state.id));
-            }
-            let appended = (logged_count > 0).then(|| appender.append(versions, body, crc));
-            let mut grown = 0;
-            for target in group {
-                let view = target.state.slots[target.shard].view.load();
-                grown += apply_to_memtable(target, &view.active);
-                if let Some(appended) = &appended {
-                    view.active.note_logged(appended);
+            self.apply_locked(group, &mut appender, (logged_count > 0).then_some((&**body, crc)), commit)
+        })?;
+        self.write_through(group[0].shard)
+    }
+
+    /// Groups of several shards: all of them, or none. Their locks are taken in the order of the shards, and all places
+    /// in the logs before anything is applied.
+    fn apply_to_shards(&self, groups: &[&[Target<'_>]], commit: &mut Commit) -> Result<(), WriteError> {
+        let bodies: Vec<(Vec<u8>, usize)> = groups
+            .iter()
+            .map(|group| {
+                let mut body = Vec::new();
+                let count = encode_body(group, &mut body);
+                (body, count)
+            })
+            .collect();
+        {
+            let mut appenders: Vec<_> = groups.iter().map(|group| self.logs[group[0].shard].lock()).collect();
+            for ((group, appender), (body, count)) in groups.iter().zip(&mut appenders).zip(&bodies) {
+                check_not_dropped(group)?;
+                if *count > 0 {
+                    let versions: Vec<_> = group.iter().map(version).collect();
+                    appender.make_room(&versions, body.len()).map_err(|NoSegment| self.no_segment())?;
                 }
             }
-            drop(appender);
-            self.memtable_bytes.fetch_add(usize::try_from(grown).unwrap_or(0), Ordering::Relaxed);
-            if let Some(appended) = &appended {
-                commit.add(log.clone(), appended.end);
+            for ((group, appender), (body, count)) in groups.iter().zip(&mut appenders).zip(&bodies) {
+                let logged = (*count > 0).then(|| (&**body, crc32(body)));
+                self.apply_locked(group, appender, logged, commit)?;
             }
-            Ok(appended.is_some())
-        })?;
-        if is_logged && matches!(self.options.commit_log_sync, SyncMode::Periodic { .. }) {
-            log.write()?;
+        }
+        groups.iter().try_for_each(|group| self.write_through(group[0].shard))
+    }
+
+    /// Under the shard's lock: to the log, then to the memtables.
+    fn apply_locked(
+        &self,
+        group: &[Target<'_>],
+        appender: &mut Appender,
+        logged: Option<(&[u8], u32)>,
+        commit: &mut Commit,
+    ) -> Result<(), WriteError> {
+        check_not_dropped(group)?;
+        let (one, many): ([(u64, &Table); 1], Vec<(u64, &Table)>);
+        let versions: &[(u64, &Table)] = if let [only] = group {
+            one = [version(only)];
+            &one
+        } else {
+            many = group.iter().map(version).collect();
+            &many
+        };
+        let appended = match logged {
+            Some((body, crc)) => {
+                Some(appender.append(versions, body, crc).map_err(|NoSegment| self.no_segment())?)
+            }
+            None => None,
+        };
+        let mut grown = 0;
+        for target in group {
+            let view = target.state.slots[target.shard].view.load();
+            grown += apply_to_memtable(target, &view.active);
+            match &appended {
+                Some(appended) if target.state.is_durable.load(Ordering::Relaxed) => {
+                    view.active.note_logged(appended);
+                }
+                _ => view.active.has_unlogged.store(true, Ordering::Relaxed),
+            }
+            self.note_time(target.state, &view.active);
+        }
+        self.memtable_bytes.fetch_add(usize::try_from(grown).unwrap_or(0), Ordering::Relaxed);
+        if let Some(appended) = &appended {
+            commit.add(self.logs[group[0].shard].clone(), appended.end);
         }
         Ok(())
     }
+
+    /// For tables that are flushed after a time.
+    pub(super) fn note_time(&self, state: &TableState, memtable: &Memtable) {
+        if state.table.load().options.memtable_flush_period_in_ms > 0
+            && memtable.since_ms.load(Ordering::Relaxed) == 0
+        {
+            memtable.since_ms.store(self.now_ms().max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Periodic mode: the operating system gets the bytes before the write is acknowledged.
+    fn write_through(&self, shard: usize) -> Result<(), WriteError> {
+        match self.options.commit_log_sync {
+            SyncMode::Periodic { .. } => self.logs[shard].write(),
+            SyncMode::Group { .. } | SyncMode::Batch => Ok(()),
+        }
+    }
+}
+
+fn version<'t>(target: &'t Target<'_>) -> (u64, &'t Table) {
+    (target.version, &target.mutation.table)
+}
+
+fn check_not_dropped(group: &[Target<'_>]) -> Result<(), WriteError> {
+    match group.iter().find(|one| one.state.is_dropped.load(Ordering::Relaxed)) {
+        Some(dropped) => Err(WriteError::UnknownTable(dropped.state.id)),
+        None => Ok(()),
+    }
+}
+
+/// No value may be longer than so many bytes.
+fn check_values(update: &PartitionUpdate, bytes_max: usize) -> Result<(), WriteError> {
+    let check = |cell: &Cell| match cell.value.len() {
+        bytes if bytes > bytes_max => Err(WriteError::ValueTooLarge { bytes, bytes_max }),
+        _ => Ok(()),
+    };
+    for row in update.static_row.iter().chain(&update.rows) {
+        for (_, data) in &row.columns {
+            match data {
+                ColumnData::Cell(cell) => check(cell)?,
+                ColumnData::Complex { cells, .. } => cells.iter().try_for_each(|(_, cell)| check(cell))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// About what an update takes in a memtable.
+fn approximate_bytes(update: &PartitionUpdate) -> usize {
+    const ROW_BYTES: usize = 128;
+    const CELL_BYTES: usize = 32;
+    let row_bytes = |row: &Row| {
+        let columns = row.columns.iter().map(|(_, data)| match data {
+            ColumnData::Cell(cell) => CELL_BYTES + cell.value.len(),
+            ColumnData::Complex { cells, .. } => {
+                cells.iter().map(|(path, cell)| CELL_BYTES + path.len() + cell.value.len()).sum()
+            }
+        });
+        ROW_BYTES + columns.sum::<usize>()
+    };
+    let rows = update.static_row.iter().chain(&update.rows).map(row_bytes).sum::<usize>();
+    2 * ROW_BYTES + rows + ROW_BYTES * update.range_tombstones.len()
 }
 
 /// SSTables cannot say that a partition or range was deleted before 1970.

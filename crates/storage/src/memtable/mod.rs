@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use model::{ColumnId, PartitionKey, PartitionUpdate, Table};
 use parking_lot::Mutex;
@@ -40,6 +40,12 @@ pub(crate) struct Memtable {
     partitions_count: AtomicUsize,
     /// It may hold cells of columns that were dropped since.
     pub has_dropped_columns: AtomicBool,
+    /// It holds writes that no log holds.
+    pub has_unlogged: AtomicBool,
+    /// It takes no writes any more: counted among those that are on their way to the disk.
+    pub is_flushing: AtomicBool,
+    /// When it took its first write, in milliseconds of the monotonic clock; 0: none yet, or nobody asks.
+    pub since_ms: AtomicU64,
 }
 
 #[derive(Default)]

@@ -35,7 +35,7 @@ enum End {
 fn crash_options(prng: &mut Prng, sync: SyncMode) -> EngineOptions {
     let mut options = options(Path::new("/node"));
     options.commit_log_sync = sync;
-    options.segment_bytes = *prng.choose(&[1_000, 4_000, 1 << 20]).unwrap();
+    options.segment_bytes = *prng.choose(&[1_000, 4_000, 1 << 16]).unwrap();
     options.max_mutation_bytes = 400;
     options
 }
@@ -149,15 +149,15 @@ fn seeds_pass(seeds: std::ops::Range<u64>, sync: SyncMode, end: End, flushes: bo
 fn power_losses_lose_no_acknowledged_write() {
     seeds_pass(0..60, GROUP, End::PowerLoss, false);
     seeds_pass(60..80, SyncMode::Group { window: Duration::from_micros(200) }, End::PowerLoss, false);
-    seeds_pass(80..100, SyncMode::Batch, End::PowerLoss, false);
-    seeds_pass(100..140, GROUP, End::PowerLoss, true);
+    seeds_pass(80..120, SyncMode::Batch, End::PowerLoss, false);
+    seeds_pass(120..320, GROUP, End::PowerLoss, true);
 }
 
 #[test]
 fn kills_lose_no_acknowledged_write_in_any_mode() {
     seeds_pass(0..20, GROUP, End::Kill, false);
     seeds_pass(20..60, SyncMode::Periodic { period: Duration::from_millis(5) }, End::Kill, false);
-    seeds_pass(60..80, SyncMode::Periodic { period: Duration::from_millis(5) }, End::Kill, true);
+    seeds_pass(60..180, SyncMode::Periodic { period: Duration::from_millis(5) }, End::Kill, true);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use runtime::sim::SimRuntime;
 use stdx::prng::Prng;
 
 use super::support::{on_both, open, options, put, scan, table};
+use crate::engine::flush::DISCARD_LOG_EARLY;
 use crate::table::table_dir;
 use crate::{Engine, FlushTarget};
 
@@ -24,7 +25,8 @@ async fn write(
 }
 
 fn log_bytes(runtime: &Runtime, dir: &Path) -> u64 {
-    runtime.disk().list(&dir.join("commitlog")).unwrap().iter().map(|entry| entry.bytes).sum()
+    let entries = runtime.disk().list(&dir.join("commitlog")).unwrap();
+    entries.iter().filter(|entry| entry.name.starts_with("commitlog-")).map(|entry| entry.bytes).sum()
 }
 
 #[test]
@@ -218,9 +220,12 @@ async fn script(engine: &Engine, expected: &std::cell::RefCell<Expected>) -> Res
             let mut after = expected.borrow().certain.clone();
             after.extend(numbers.map(|number| (number, 1, "v".to_owned())));
             expected.borrow_mut().possible = after.clone();
-            let commit = engine.apply(&mutations).map_err(|error| error.to_string())?;
+            let commit = engine.apply_waiting(&mutations).await.map_err(|error| error.to_string())?;
             commit.synced().await.map_err(|error| error.to_string())?;
             expected.borrow_mut().certain = after;
+            if part == 0 && round > 0 {
+                continue;
+            }
             engine.flush(FlushTarget::All).await.map_err(|error| error.to_string())?;
         }
         if round == 1 {
@@ -232,9 +237,32 @@ async fn script(engine: &Engine, expected: &std::cell::RefCell<Expected>) -> Res
     Ok(())
 }
 
-/// Power is cut before every single operation of the disk in turn.
 #[test]
 fn a_crash_at_any_step_of_a_flush_or_truncation_loses_and_resurrects_nothing() {
+    check_every_step();
+}
+
+/// Bug 53, planted.
+#[test]
+#[ignore = "the script does not see it yet: its writes must fill more than one segment before a flush"]
+fn a_log_that_is_let_go_before_the_sstable_is_safe_is_caught() {
+    DISCARD_LOG_EARLY.set(true);
+    let caught = std::panic::catch_unwind(check_every_step);
+    DISCARD_LOG_EARLY.set(false);
+    assert!(caught.is_err(), "acknowledged rows were lost, and nobody noticed");
+}
+
+/// With segments so small that each call of the script takes a new one, or with one for all.
+fn step_options(cut: u64) -> crate::EngineOptions {
+    let mut options = options(Path::new("/node"));
+    if cut.is_multiple_of(2) {
+        options.segment_bytes = 600;
+    }
+    options
+}
+
+/// Power is cut before every single operation of the disk in turn.
+fn check_every_step() {
     let table = table();
     let mut steps = 0;
     for cut in 0.. {
@@ -242,7 +270,7 @@ fn a_crash_at_any_step_of_a_flush_or_truncation_loses_and_resurrects_nothing() {
         let expected = std::rc::Rc::new(std::cell::RefCell::new(Expected::default()));
         let (the_expected, the_table, disk) = (expected.clone(), table.clone(), sim.disk().clone());
         let is_done = sim.block_on(move |runtime| async move {
-            let engine = open(&runtime, options(Path::new("/node")), &[&the_table]);
+            let engine = open(&runtime, step_options(cut), &[&the_table]);
             disk.cut_power_after(cut);
             script(&engine, &the_expected).await.is_ok()
         });

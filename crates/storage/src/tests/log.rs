@@ -7,7 +7,7 @@ use runtime::{Disk, OpenMode, Runtime};
 
 use super::support::{on_real, open, options, put, scan, table, try_open};
 use crate::OpenError;
-use crate::commitlog::record::{RecordKind, SEGMENT_HEADER_BYTES, read_record};
+use crate::commitlog::record::{RecordKind, SEGMENT_HEADER_BYTES, VERSION, read_record};
 use crate::commitlog::replay::list_segments;
 
 const ENTRIES_COUNT: u32 = 30;
@@ -33,7 +33,10 @@ async fn write_log(runtime: Runtime, entries_count: u32) -> (PathBuf, Vec<u8>) {
     let log_dir = dir.join("commitlog");
     let segments = list_segments(&**runtime.disk(), &log_dir).unwrap();
     assert_eq!(segments.len(), 1, "one shard, one segment");
-    let bytes = runtime.disk().read_all(&segments[0].path).unwrap();
+    let mut bytes = runtime.disk().read_all(&segments[0].path).unwrap();
+    assert_eq!(bytes.len(), options(&dir).segment_bytes as usize, "its room is reserved");
+    let end = ends_of_entries(&segments[0].path, &bytes).0.last().copied();
+    bytes.truncate(end.unwrap());
     (segments[0].path.clone(), bytes)
 }
 
@@ -43,7 +46,7 @@ fn ends_of_entries(path: &Path, bytes: &[u8]) -> (Vec<usize>, usize) {
     let id = crate::commitlog::segment::parse_segment_name(name).unwrap().unwrap();
     let mut ends = Vec::new();
     let (mut offset, mut promised) = (SEGMENT_HEADER_BYTES, 0);
-    while let Ok(record) = read_record(bytes, id, offset) {
+    while let Ok(record) = read_record(bytes, VERSION, id, offset) {
         if bytes[record.body_start] == RecordKind::Mutations as u8 {
             ends.push(record.body_end);
         }

@@ -10,7 +10,7 @@ use super::support::{key, on_real, open, options, put, table};
 use crate::{FlushTarget, SyncMode};
 
 /// CPU time of this thread: other work of the machine does not count.
-fn cpu_time() -> Duration {
+pub(super) fn cpu_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }

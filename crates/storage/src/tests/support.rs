@@ -71,8 +71,14 @@ pub(super) fn schema(tables: &[&Arc<Table>]) -> Arc<Schema> {
     Arc::new(Schema { version: Uuid::nil(), keyspaces })
 }
 
+/// With small segments: the simulated disk holds them in memory.
 pub(super) fn options(dir: &Path) -> EngineOptions {
-    EngineOptions::new(dir.to_owned(), HOST)
+    let segment_bytes = 1 << 18;
+    EngineOptions {
+        segment_bytes,
+        max_mutation_bytes: segment_bytes as usize / 2,
+        ..EngineOptions::new(dir.to_owned(), HOST)
+    }
 }
 
 /// Opens an engine with these tables beside the system table.
@@ -188,5 +194,7 @@ pub(super) fn on_real<Fut: Future<Output = ()> + 'static>(
     }
     let case_dir = dir.clone();
     real.block_on(move |runtime| case(runtime, case_dir));
+    // Work that nobody waits for ends first.
+    drop(real);
     disk.remove_dir_all(&dir).unwrap();
 }

@@ -59,6 +59,10 @@ impl File {
         if bytes < self.contents.len() {
             self.mark_unsynced(bytes, self.contents.len());
         }
+        if self.contents.is_empty() {
+            // Memory that nobody has touched costs nothing: files are reserved by the dozen of MiB.
+            self.contents = vec![0; bytes];
+        }
         self.contents.resize(bytes, 0);
     }
 

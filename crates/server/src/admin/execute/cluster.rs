@@ -47,7 +47,7 @@ impl Admin {
             ("Uptime (seconds)", self.uptime().as_secs().to_string()),
         ];
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        let memtable_bytes_max = self.config.memtable_bytes as u64;
+        let memtable_bytes_max = self.config.storage.memtable_bytes as u64;
         lines.push((
             "Heap Memory (MB)",
             format!("{:.2} / {:.2}", mib(engine.memtable_bytes as u64), mib(memtable_bytes_max)),

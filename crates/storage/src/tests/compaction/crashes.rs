@@ -47,9 +47,22 @@ fn table_that_purges() -> Arc<Table> {
 #[test]
 fn a_crash_at_any_step_of_a_compaction_loses_and_resurrects_nothing() {
     for (kills, all_go) in [(false, false), (true, false), (false, true)] {
-        let table = table_that_purges();
         let mut steps = 0;
         for cut in 0.. {
+            if crash_at(cut, kills, all_go) {
+                steps = cut;
+                break;
+            }
+        }
+        assert!(steps > 60, "only {steps} steps");
+    }
+}
+
+/// Power is cut, or the process killed, before one operation; true if the compaction was over before.
+pub(super) fn crash_at(cut: u64, kills: bool, all_go: bool) -> bool {
+    {
+        let table = table_that_purges();
+        {
             let sim = SimRuntime::with_shards(cut, 2);
             let (the_table, disk) = (table.clone(), sim.disk().clone());
             let (is_done, expected) = sim.block_on(move |runtime| async move {
@@ -95,12 +108,8 @@ fn a_crash_at_any_step_of_a_compaction_loses_and_resurrects_nothing() {
                     }
                 }
             });
-            if is_done {
-                steps = cut;
-                break;
-            }
+            is_done
         }
-        assert!(steps > 60, "only {steps} steps");
     }
 }
 

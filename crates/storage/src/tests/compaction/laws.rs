@@ -61,7 +61,11 @@ fn now_s(runtime: &Runtime) -> u32 {
 /// Without purges every byte that is read stays what it was, but for what has expired.
 #[test]
 fn what_is_read_is_the_same_before_and_after() {
-    for seed in 0..40 {
+    (0..40).for_each(reads_stay);
+}
+
+pub(super) fn reads_stay(seed: u64) {
+    {
         let sim = SimRuntime::with_shards(seed, 1 + seed as usize % 3);
         sim.block_on(move |runtime| async move {
             let mut prng = Prng::from_seed(seed);

@@ -4,5 +4,7 @@ mod crashes;
 mod damage;
 mod laws;
 mod operations;
+mod planted;
 mod purge;
 mod rich;
+mod speed;

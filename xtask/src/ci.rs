@@ -138,6 +138,10 @@ fn with_node(report: &mut Report) -> Result<(), String> {
         true => ended(python(python_environment, &["tests/crash/crash.py", &binary.to_string_lossy()])),
         false => Ended::Skipped("tests/run_clients.py could not make .venv".to_owned()),
     });
+    report.step("nodetool", || match std::path::Path::new(python_environment).exists() {
+        true => ended(python(python_environment, &["tests/nodetool/nodetool.py", &binary.to_string_lossy()])),
+        false => Ended::Skipped("tests/run_clients.py could not make .venv".to_owned()),
+    });
     report.step("Cassandra is the judge", || judge(&binary));
     Ok(())
 }

@@ -30,6 +30,9 @@ struct Arguments {
     /// Port for CQL clients
     #[arg(long, value_name = "PORT")]
     native_transport_port: Option<u16>,
+    /// Port for `helenus nodetool`, on 127.0.0.1 only; 0 for none
+    #[arg(long, value_name = "PORT")]
+    admin_port: Option<u16>,
     /// A cassandra.yaml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -124,6 +127,9 @@ fn sources(arguments: &Arguments) -> Result<Sources, String> {
     if let Some(address) = &arguments.listen_address {
         set("listen_address", address.clone());
         set("rpc_address", address.clone());
+    }
+    if let Some(port) = arguments.admin_port {
+        set("admin_port", port.to_string());
     }
     if let Some(port) = arguments.native_transport_port {
         set("native_transport_port", port.to_string());

@@ -12,9 +12,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use runtime::real::FileReads;
 use ::storage::SyncMode;
+use runtime::real::FileReads;
 use serde_json::Value;
+
+use crate::admin::protocol::DEFAULT_PORT;
 
 mod nearest;
 mod storage;
@@ -61,6 +63,20 @@ pub struct Config {
     pub max_frame_bytes: usize,
     /// `native_transport_max_concurrent_connections`
     pub connections_max: usize,
+    /// `admin_port` (ours): where `nodetool` finds the node, on 127.0.0.1; `None`: nowhere.
+    pub admin_port: Option<u16>,
+    /// `admin_port` was set: that it is taken stops the start.
+    pub is_admin_port_set: bool,
+    /// `auto_snapshot`
+    pub auto_snapshot: bool,
+    /// `incremental_backups`
+    pub incremental_backups: bool,
+    /// `snapshot_before_compaction`
+    pub snapshot_before_compaction: bool,
+    /// `concurrent_compactors`
+    pub concurrent_compactors: usize,
+    /// `compaction_throughput` in MiB/s; 0: no limit.
+    pub compaction_throughput_mib_per_s: u64,
     /// `allow_anonymous_clients` (ours): serve clients without login on an address that others can reach.
     pub allow_anonymous_clients: bool,
     /// All that was set, for `system_views.settings`.
@@ -119,6 +135,20 @@ const OUR_LIMIT_KEYS: [&str; 4] = [
     "native_transport_max_concurrent_connections",
     "native_transport_max_frame_size",
 ];
+/// What operators choose of administration, snapshots and compaction.
+const OUR_OPERATOR_KEYS: [&str; 6] = [
+    "admin_port",
+    "auto_snapshot",
+    "compaction_throughput",
+    "concurrent_compactors",
+    "incremental_backups",
+    "snapshot_before_compaction",
+];
+
+/// Every key that has an effect here.
+fn our_keys() -> impl Iterator<Item = &'static str> {
+    OUR_KEYS.into_iter().chain(OUR_LIMIT_KEYS).chain(OUR_OPERATOR_KEYS).chain(storage::KEYS)
+}
 
 /// Prefix of environment variables.
 const ENVIRONMENT_PREFIX: &str = "HELENUS_";
@@ -145,9 +175,7 @@ impl Config {
     }
 
     fn from_settings(settings: BTreeMap<String, Value>) -> Result<Config, ConfigError> {
-        let known = |key: &str| {
-            OUR_KEYS.contains(&key) || OUR_LIMIT_KEYS.contains(&key) || storage::KEYS.contains(&key)
-        };
+        let known = |key: &str| our_keys().any(|known| known == key);
         let without_effect = settings.keys().filter(|key| !known(key)).cloned().collect();
         let shown = settings.iter().map(|(key, value)| (key.clone(), value::text(value))).collect();
         let reader = value::Reader::new(&settings);
@@ -196,6 +224,13 @@ impl Config {
                 Some(count) if count > 0 => usize::try_from(count).unwrap_or(usize::MAX),
                 _ => 16_384,
             },
+            admin_port: admin_port(&reader)?,
+            is_admin_port_set: reader.text("admin_port")?.is_some(),
+            auto_snapshot: reader.boolean("auto_snapshot")?.unwrap_or(true),
+            incremental_backups: reader.boolean("incremental_backups")?.unwrap_or(false),
+            snapshot_before_compaction: reader.boolean("snapshot_before_compaction")?.unwrap_or(false),
+            concurrent_compactors: reader.number("concurrent_compactors", 1, 1024)?.unwrap_or(2) as usize,
+            compaction_throughput_mib_per_s: reader.mib_per_s("compaction_throughput")?.unwrap_or(64),
             allow_anonymous_clients: reader.boolean("allow_anonymous_clients")?.unwrap_or(false),
             settings: shown,
             without_effect,
@@ -221,6 +256,15 @@ impl Config {
     pub fn commitlog_dir(&self) -> PathBuf {
         self.commitlog_directory.clone().unwrap_or_else(|| self.data_dir.join("commitlog"))
     }
+}
+
+/// A port; `off` or 0 for none.
+fn admin_port(reader: &value::Reader<'_>) -> Result<Option<u16>, ConfigError> {
+    if matches!(reader.text("admin_port")?.as_deref(), Some("off" | "false" | "no")) {
+        return Ok(None);
+    }
+    let port = reader.number("admin_port", 0, 65_535)?.map_or(DEFAULT_PORT, |port| port as u16);
+    Ok((port != 0).then_some(port))
 }
 
 fn sync_mode(reader: &value::Reader<'_>) -> Result<SyncMode, ConfigError> {
@@ -273,7 +317,7 @@ fn cassandra_keys() -> impl Iterator<Item = &'static str> {
 }
 
 fn check_key(key: &str, place: &str) -> Result<(), ConfigError> {
-    let all = || OUR_KEYS.into_iter().chain(OUR_LIMIT_KEYS).chain(storage::KEYS).chain(cassandra_keys());
+    let all = || our_keys().chain(cassandra_keys());
     if all().any(|known| known == key) {
         return Ok(());
     }

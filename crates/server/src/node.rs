@@ -8,8 +8,9 @@ use std::time::Duration;
 use query::executor::{self, Executor};
 use query::system::virtual_table::NodeState;
 use runtime::{DiskLock, Runtime};
-use storage::{EngineOptions, FailureAction};
+use storage::{Describe, EngineOptions, FailureAction};
 
+use crate::admin::{Admin, AdminServer};
 use crate::config::Config;
 use crate::failure::FailureSignal;
 use crate::identity;
@@ -54,6 +55,7 @@ impl std::error::Error for StartError {}
 pub struct Node {
     executor: Arc<Executor>,
     native: NativeServer,
+    admin: Option<AdminServer>,
     failure: Arc<FailureSignal>,
     /// Given up when the process ends.
     _lock: Box<dyn DiskLock>,
@@ -86,6 +88,12 @@ impl Node {
             max_mutation_bytes: config.storage.max_mutation_bytes,
             max_value_bytes: config.storage.max_value_bytes,
             commitlog_bytes_total: config.commitlog_total_bytes,
+            describe: Some(Describe(Arc::new(query::schema::outside::snapshot_text))),
+            auto_snapshot: config.auto_snapshot,
+            incremental_backups: config.incremental_backups,
+            snapshot_before_compaction: config.snapshot_before_compaction,
+            concurrent_compactors: config.concurrent_compactors,
+            compaction_throughput_mib_per_s: config.compaction_throughput_mib_per_s,
             file_cache_bytes: config.file_cache_bytes,
             commitlog_archive_dir: config.storage.commitlog_archive_dir.clone(),
             accept_commitlog_damage: config.storage.accept_commitlog_damage,
@@ -119,10 +127,17 @@ impl Node {
             request_bytes_max: config.max_frame_bytes,
             ..NativeLimits::default()
         };
+        let admin = Admin::new(runtime, executor.clone(), config.clone(), hub.clone());
+        let admin = start_admin(runtime, config, admin)?;
         let native = NativeServer::start(runtime, address, requests, hub, limits)
             .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
         stop_serving_on_failure(runtime, &failure, native.stopper());
-        Ok(Node { executor, native, failure, _lock: lock })
+        Ok(Node { executor, native, admin, failure, _lock: lock })
+    }
+
+    /// Where `nodetool` finds the node, if anywhere.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(AdminServer::local_addr)
     }
 
     /// The address that clients use.
@@ -145,6 +160,28 @@ impl Node {
     pub async fn drain(self) -> Result<(), String> {
         self.native.shut_down(DRAIN_GRACE).await;
         self.executor.coordinator().engine().drain().await.map_err(|error| error.to_string())
+    }
+}
+
+/// A port that somebody else has stops the start if it was asked for; else the node does without, as beside a
+/// Cassandra on the same machine.
+fn start_admin(
+    runtime: &Runtime,
+    config: &Config,
+    admin: Arc<Admin>,
+) -> Result<Option<AdminServer>, StartError> {
+    let Some(port) = config.admin_port else { return Ok(None) };
+    match AdminServer::start(runtime, port, admin) {
+        Ok(server) => Ok(Some(server)),
+        Err(error) if config.is_admin_port_set => Err(StartError::Failed(format!(
+            "cannot listen on 127.0.0.1:{port} for nodetool (admin_port): {error}"
+        ))),
+        Err(error) => {
+            tracing::warn!(
+                "cannot listen on 127.0.0.1:{port}: {error}; nodetool cannot reach this node, choose another --admin-port"
+            );
+            Ok(None)
+        }
     }
 }
 

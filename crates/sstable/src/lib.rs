@@ -33,6 +33,9 @@ mod statistics;
 mod stream;
 mod trie;
 
+pub mod change;
+pub mod histograms;
+
 pub mod copy;
 pub mod reader;
 pub mod scrub;
@@ -41,11 +44,13 @@ pub mod walk;
 pub mod writer;
 
 pub use cache::{BlockCache, BlockCacheStats};
+pub use change::{StatisticsChange, change_statistics};
 pub use copy::{Copied, CopyError, CopyMap};
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use description::Description;
 pub use elements::Elements;
 pub use error::{ReadError, WriteError};
+pub use histograms::{Histograms, read_histograms};
 pub use metadata::{CommitLogInterval, EncodingStats, Metadata, Partitioner};
 pub use reader::SsTable;
 pub use scrub::{ScrubError, ScrubOptions, ScrubReport, scrub};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use model::{DeletionTime, PartitionHeader, PartitionKey};
 
 use crate::chunk::reader::DataCursor;

@@ -157,6 +157,8 @@ pub enum OpenError {
     },
     /// The schema could not be loaded.
     Schema(SourceError),
+    /// What was asked for makes no sense, or names something that is not there: nothing was done.
+    Refused(String),
     /// An operation on SSTables was stopped, or could not begin; nothing was changed by it.
     Stopped {
         /// Which one, and why.
@@ -184,6 +186,7 @@ impl fmt::Display for OpenError {
             OpenError::SsTable { path, source } => write!(f, "{}: {source}", path.display()),
             OpenError::Stopped { what } => f.write_str(what),
             OpenError::Schema(source) => write!(f, "the schema could not be loaded: {source}"),
+            OpenError::Refused(why) => f.write_str(why),
         }
     }
 }

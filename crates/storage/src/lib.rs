@@ -19,7 +19,8 @@ pub use error::{OpenError, ReadError, WriteError};
 
 mod engine;
 pub use engine::{
-    CacheKind, CacheStats, Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableStats,
+    CacheKind, CacheStats, Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside,
+    TableDetails, TableStats,
 };
 pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 
@@ -31,7 +32,12 @@ pub use sstable::verify::{VerifyFinding, VerifyOptions};
 mod shards;
 
 pub mod snapshot;
-pub use snapshot::{ImportOptions, SnapshotInfo, SnapshotOptions};
+pub use sstable::{Component, Descriptor};
+
+pub use snapshot::{FailedImport, ImportOptions, SnapshotInfo, SnapshotOptions};
+
+mod metrics;
+pub use metrics::HistogramSnapshot;
 
 mod table;
 

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use model::{PartitionKey, Table, TableId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard, RwLockWriteGuard};
 use sstable::SsTable;
 
 use crate::compaction::context::TableCompaction;
 use crate::memtable::Memtable;
+use crate::metrics::TableMetrics;
 use crate::shards::shard_of;
 
 /// Table versions whose dictionary numbers are remembered.
@@ -36,6 +37,7 @@ pub(crate) struct TableState {
     /// One per shard; one in all if it is local.
     pub slots: Vec<Slot>,
     pub next_sstable_id: AtomicU64,
+    pub metrics: TableMetrics,
     /// `dir` and those above it are safe.
     pub has_dir: AtomicBool,
     /// Versions of the table that mutations came with, and their numbers in the log.
@@ -51,6 +53,12 @@ pub(crate) struct Slot {
     pub flush: Mutex<()>,
     /// A flush for want of memory or log is at it.
     pub is_chosen: AtomicBool,
+}
+
+/// See [`TableState::lock_files`].
+pub(crate) struct LockedFiles<'a> {
+    _flushes: Vec<MutexGuard<'a, ()>>,
+    _gate: RwLockWriteGuard<'a, ()>,
 }
 
 /// What a read must look at.
@@ -86,6 +94,7 @@ impl TableState {
             slots: (0..slots_count).map(|_| Slot::default()).collect(),
             next_sstable_id: AtomicU64::new(1),
             has_dir: AtomicBool::new(false),
+            metrics: TableMetrics::default(),
         }
     }
 
@@ -119,6 +128,13 @@ impl TableState {
         versions.push((table.clone(), number));
         self.versions.store(Arc::new(versions));
         number
+    }
+
+    /// Held, no memtable becomes an SSTable, and no file of an SSTable comes or goes. Only background threads may wait
+    /// for it.
+    pub(crate) fn lock_files(&self) -> LockedFiles<'_> {
+        let flushes = self.slots.iter().map(|slot| slot.flush.lock()).collect();
+        LockedFiles { _flushes: flushes, _gate: self.compaction.gate.write() }
     }
 
     /// All its SSTables, each once, the oldest first.

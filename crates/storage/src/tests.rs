@@ -12,6 +12,7 @@ mod merge_laws;
 pub(crate) mod planted;
 mod pressure;
 mod schema;
+mod snapshots;
 mod skipping;
 mod speed;
 mod support;

@@ -178,7 +178,7 @@ fn keyspace_with_contents(keyspace: &Arc<Keyspace>, internals: bool) -> Vec<Elem
 }
 
 /// Types by name, each after those that it uses.
-fn types_in_order(keyspace: &Keyspace) -> Vec<&Arc<UserType>> {
+pub(crate) fn types_in_order(keyspace: &Keyspace) -> Vec<&Arc<UserType>> {
     fn place<'a>(
         keyspace: &'a Keyspace,
         user_type: &'a Arc<UserType>,

@@ -4,12 +4,13 @@
 //! [`rows::mutations`] into `system_schema`, publishes the new [`model::Schema`] and sends the events.
 //!
 //! Read in order: [`change`] (the door), then a file for each noun, [`rows`] (a schema as rows of the
-//! `system_schema` tables and back), [`describe`] (DESCRIBE).
+//! `system_schema` tables and back), [`describe`] (DESCRIBE), [`outside`] (what tools need).
 //!
 //! Never here: I/O, clocks, randomness: times and new ids come with [`change::ChangeContext`].
 
 pub mod change;
 pub mod describe;
+pub mod outside;
 pub mod rows;
 
 mod alter_table;

@@ -69,6 +69,26 @@ fn values_have_cassandras_units() {
 }
 
 #[test]
+fn the_admin_port_is_cassandras_jmx_port_and_can_be_off() {
+    let port = |text: &str| Config::load(&file(text)).expect("a port").admin_port;
+    assert_eq!(port(""), Some(7199));
+    assert_eq!(port("admin_port: 8199\n"), Some(8199));
+    assert_eq!(port("admin_port: 0\n"), None);
+    assert_eq!(port("admin_port: off\n"), None);
+    check_error(&file("admin_port: 70000\n"), "admin_port must be a whole number from 0 to 65535");
+    assert!(!Config::load(&Sources::default()).expect("defaults").is_admin_port_set);
+}
+
+#[test]
+fn rates_are_read() {
+    let rate = |text: &str| Config::load(&file(text)).expect("a rate").compaction_throughput_mib_per_s;
+    assert_eq!(rate(""), 64);
+    assert_eq!(rate("compaction_throughput: 16MiB/s\n"), 16);
+    assert_eq!(rate("compaction_throughput: 0MiB/s\n"), 0);
+    check_error(&file("compaction_throughput: fast\n"), "64MiB/s");
+}
+
+#[test]
 fn keys_of_storage_have_cassandras_names_and_defaults() {
     use ::storage::{CommitFailurePolicy, DiskFailurePolicy};
     let defaults = Config::load(&Sources::default()).expect("defaults").storage;

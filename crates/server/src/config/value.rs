@@ -130,6 +130,19 @@ impl<'s> Reader<'s> {
     }
 }
 
+impl Reader<'_> {
+    /// `64MiB/s`; a bare number counts MiB/s, too, as in older files.
+    pub(super) fn mib_per_s(&self, key: &str) -> Result<Option<u64>, ConfigError> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        let (number, unit) = split(&text);
+        match (number, unit) {
+            (Some(mib), "MiB/s" | "") => Ok(Some(mib)),
+            (Some(kib), "KiB/s") => Ok(Some(kib.div_ceil(1_024))),
+            _ => Err(wrong(key, "a rate such as 64MiB/s")),
+        }
+    }
+}
+
 fn split(text: &str) -> (Option<u64>, &str) {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use runtime::Runtime;
 use tokio::sync::Notify;
 use wire::Event;
 use wire::response::EventKind;
@@ -101,6 +103,16 @@ impl EventHub {
             mailbox.stage = stage;
             true
         });
+    }
+
+    /// Accepts nothing more, lets every connection finish what is in flight, for `grace` at most, and then ends those
+    /// that are left. Returns when all have ended.
+    pub async fn close(&self, runtime: &Runtime, grace: Duration) {
+        self.set_stage(Stage::Closing);
+        if runtime.timeout(grace, self.emptied()).await.is_err() {
+            self.set_stage(Stage::Aborting);
+            self.emptied().await;
+        }
     }
 
     /// Waits until there are no connections.

@@ -64,11 +64,7 @@ impl NativeServer {
     /// Accepts nothing more, lets every connection finish what is in flight, for `grace` at most, and then
     /// ends those that are left. Returns when all have ended.
     pub async fn shut_down(self, grace: Duration) {
-        self.hub.set_stage(Stage::Closing);
-        if self.runtime.timeout(grace, self.hub.emptied()).await.is_err() {
-            self.hub.set_stage(Stage::Aborting);
-            self.hub.emptied().await;
-        }
+        self.hub.close(&self.runtime, grace).await;
     }
 }
 

@@ -42,6 +42,12 @@ impl EstimatedHistogram {
         self.counts[bucket] += 1;
     }
 
+    /// Upper ends of buckets, and how many values are in each.
+    pub(crate) fn pairs(&self) -> Vec<(u64, u64)> {
+        let ends = self.offsets.iter().map(|offset| *offset as u64).chain([u64::MAX]);
+        ends.zip(self.counts.iter().copied()).collect()
+    }
+
     /// Adds a value so many times.
     pub(crate) fn add_many(&mut self, value: u64, count: u64) {
         let value = i64::try_from(value).unwrap_or(i64::MAX);

@@ -40,10 +40,15 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
+    /// Where the mark of an SSTable is.
+    pub(crate) fn path_of(descriptor: &Descriptor) -> PathBuf {
+        descriptor.directory.join(descriptor.file_name(BEGUN_NAME))
+    }
+
     /// On return a crash cannot leave files of this SSTable without the mark.
     pub(crate) fn note(disk: &dyn Disk, descriptor: &Descriptor) -> Result<Begun, OpenError> {
         let dir = descriptor.directory.clone();
-        let path = dir.join(descriptor.file_name(BEGUN_NAME));
+        let path = Begun::path_of(descriptor);
         disk.open(&path, OpenMode::Create).map_err(OpenError::io(&path))?;
         disk.sync_dir(&dir).map_err(OpenError::io(&dir))?;
         Ok(Begun { dir, path })
@@ -260,6 +265,18 @@ pub(crate) fn resolve(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
         disk.sync_dir(dir).map_err(OpenError::io(dir))?;
     }
     Ok(())
+}
+
+/// SSTables that were replaced and whose files may still be there: `da-1-bti`.
+pub(crate) fn replaced_in(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, OpenError> {
+    let mut replaced = Vec::new();
+    for entry in disk.list(dir).map_err(OpenError::io(dir))? {
+        if entry.name.starts_with(PREFIX) && entry.name.ends_with(SUFFIX) {
+            let contents = load(disk, &dir.join(&entry.name))?;
+            replaced.extend(contents.inputs.into_iter().map(|input| input.prefix));
+        }
+    }
+    Ok(replaced)
 }
 
 fn load(disk: &dyn Disk, path: &Path) -> Result<Contents, OpenError> {

@@ -201,6 +201,11 @@ impl Core {
     /// Flushes all memtables of one table on one shard. Blocks.
     pub(super) fn flush_slot(&self, table: &Arc<TableState>, slot: usize) -> Result<(), OpenError> {
         let _one_at_a_time = table.slots[slot].flush.lock();
+        self.flush_locked(table, slot)
+    }
+
+    /// As [`Core::flush_slot`], for who holds the slot's `flush` lock.
+    pub(super) fn flush_locked(&self, table: &Arc<TableState>, slot: usize) -> Result<(), OpenError> {
         {
             let _shard = self.logs[slot].lock();
             if !table.slots[slot].view.load().active.is_empty() {
@@ -256,6 +261,7 @@ impl Core {
             self.compactions.wake.notify_one();
         }
         self.discard_memtable(memtable);
+        table.metrics.memtable_switches.fetch_add(1, Ordering::Relaxed);
         self.flushes_count.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -300,7 +306,7 @@ impl Core {
     }
 
     /// Writes a memtable; on return the SSTable is safe. `None`: there was nothing in it.
-    fn write_sstable(
+    pub(super) fn write_sstable(
         &self,
         state: &Arc<TableState>,
         memtable: &Arc<Memtable>,
@@ -310,6 +316,7 @@ impl Core {
         let begun = Begun::note(&**self.runtime.disk(), &descriptor)?;
         match self.write_and_open(&descriptor, &state.table.load_full(), memtable) {
             Ok(Some(sstable)) => {
+                self.back_up(state, &descriptor);
                 begun.done(&**self.runtime.disk())?;
                 Ok(Some(sstable))
             }

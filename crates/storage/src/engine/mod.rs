@@ -25,6 +25,11 @@ pub(crate) mod truncate;
 
 mod snapshots;
 
+mod import;
+
+mod details;
+pub use details::TableDetails;
+
 mod stats;
 pub use stats::{EngineStats, TableStats};
 
@@ -87,6 +92,13 @@ struct Core {
     is_stopping: AtomicBool,
     compactions: Arc<Context>,
     incremental_backups: AtomicBool,
+    expiry_is_watched: AtomicBool,
+    /// The newest schema that the engine was told.
+    schema: ArcSwap<Schema>,
+    /// Dropped tables whose files are still there, and the schema that they were part of.
+    dropped: Mutex<Vec<(Arc<TableState>, Arc<Schema>)>>,
+    /// Held while they are dealt with.
+    dropping: Mutex<()>,
     locks: Vec<Arc<tokio::sync::Mutex<()>>>,
     lock_hasher: foldhash::fast::FixedState,
 }
@@ -269,6 +281,13 @@ impl Core {
             is_stopping: AtomicBool::new(false),
             compactions,
             incremental_backups,
+            expiry_is_watched: AtomicBool::new(false),
+            schema: ArcSwap::from_pointee(Schema {
+                version: uuid::Uuid::nil(),
+                keyspaces: Default::default(),
+            }),
+            dropped: Mutex::default(),
+            dropping: Mutex::default(),
             locks: (0..LOCKS_COUNT).map(|_| Arc::default()).collect(),
             lock_hasher: foldhash::fast::FixedState::default(),
         }
@@ -292,6 +311,7 @@ impl Core {
     }
 
     fn drain(&self) -> Result<(), WriteError> {
+        self.remove_dropped();
         for table in self.tables.load().values() {
             for (slot, one) in table.slots.iter().enumerate() {
                 drop(one.flush.lock());

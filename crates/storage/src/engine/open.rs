@@ -89,6 +89,9 @@ pub(super) fn open(
     for log in &core.logs {
         log.start_periodic_syncs();
     }
+    if let Err(error) = core.tidy_snapshots() {
+        tracing::warn!("snapshots could not be looked through: {error}");
+    }
     core.start_periodic_flushes();
     Ok(())
 }
@@ -334,6 +337,7 @@ fn open_table(core: &Core, state: &TableState) -> Result<Covered, OpenError> {
         }
         delete_sstable(&**disk, &descriptor)?;
         if is_begun {
+            core.remove_backup(&descriptor)?;
             // Only once the others are gone for good: without it they would be taken for whole.
             disk.sync_dir(&state.dir).map_err(OpenError::io(&state.dir))?;
             let path = descriptor.directory.join(descriptor.file_name(BEGUN_NAME));

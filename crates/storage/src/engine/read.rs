@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::merge::merge_streams;
-use model::partition::{PartitionIterator, PartitionStream, SourceError};
-use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table};
+use model::partition::{PartitionHeader, PartitionIterator, PartitionStream, SourceError};
+use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table, Unfiltered};
 use sstable::SsTable;
 
 use super::Core;
@@ -14,7 +14,8 @@ use super::row_read::{RowRead, is_one_row, newest_first};
 use super::scan::RangeScan;
 use crate::ReadError;
 use crate::memtable::Memtable;
-use crate::table::View;
+use crate::metrics::{TableMetrics, is_sampled};
+use crate::table::{TableState, View};
 
 impl Core {
     pub(super) fn read(&self, command: &ReadCommand) -> Result<Box<dyn PartitionIterator>, ReadError> {
@@ -44,12 +45,20 @@ impl Core {
         let state = tables.get(&table.id).ok_or(ReadError::UnknownTable(table.id))?;
         let view = state.slots[state.shard_of(key)].view.load();
         self.damage.check_token(table.id, key.token)?;
-        read_view(&view, &self.damage.watch(state), table, key, slices, reversed)
+        let began = is_sampled().then(|| self.runtime.clock().monotonic());
+        let metrics = &state.metrics;
+        let stream = read_view(&view, metrics, &self.damage.watch(state), table, key, slices, reversed)?;
+        metrics.note_read(began.map(|began| self.runtime.clock().monotonic().saturating_sub(began)));
+        Ok(match (stream, began) {
+            (Some(stream), Some(_)) => Some(Box::new(Counting::new(stream, state.clone()))),
+            (stream, _) => stream,
+        })
     }
 }
 
 fn read_view(
     view: &View,
+    metrics: &TableMetrics,
     watch: &Watch,
     table: &Arc<Table>,
     key: &PartitionKey,
@@ -70,14 +79,16 @@ fn read_view(
     let wanted = |sstable: &&Arc<SsTable>| sstable.may_contain(key) && may_concern(sstable, table, slices);
     let sstables = view.sstables.iter().filter(wanted);
     if sources_count > 1 && is_one_row(table, slices) {
-        return read_row(memtables, newest_first(sstables), watch, table, key, slices, reversed);
+        return read_row(memtables, newest_first(sstables), metrics, watch, table, key, slices, reversed);
     }
     let mut sources: Vec<Box<dyn PartitionStream>> = memtables.collect();
     let memtables_count = sources.len();
+    let mut false_positives = 0;
     let mut not_cached = None;
     for sstable in sstables {
         match sstable.read(table, key, slices, reversed) {
-            Ok(stream) => sources.extend(stream.map(|stream| watch.stream(sstable, stream))),
+            Ok(Some(stream)) => sources.push(watch.stream(sstable, stream)),
+            Ok(None) => false_positives += 1,
             // What the others lack is fetched together with it.
             Err(error @ sstable::ReadError::NotCached { .. }) => not_cached = Some(error),
             Err(error) => {
@@ -89,16 +100,55 @@ fn read_view(
     if let Some(error) = not_cached {
         return Err(source_error(error).into());
     }
+    metrics.note_sstables(sources.len() - memtables_count, false_positives);
     if sources.len() <= 1 && sources.len() == memtables_count {
         return Ok(sources.pop());
     }
     Ok(Some(merge_streams(table.clone(), sources, reversed)?))
 }
 
+/// A stream that counts what is read of it.
+struct Counting {
+    stream: Box<dyn PartitionStream>,
+    table: Arc<TableState>,
+    live: u64,
+    tombstones: u64,
+}
+
+impl Counting {
+    fn new(stream: Box<dyn PartitionStream>, table: Arc<TableState>) -> Counting {
+        Counting { stream, table, live: 0, tombstones: 0 }
+    }
+}
+
+impl PartitionStream for Counting {
+    fn header(&self) -> &PartitionHeader {
+        self.stream.header()
+    }
+
+    fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
+        let next = self.stream.next()?;
+        match &next {
+            Some(Unfiltered::Row(row)) if row.deletion.is_live() => self.live += 1,
+            Some(_) => self.tombstones += 1,
+            None => {}
+        }
+        Ok(next)
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.table.metrics.live_per_read.add(self.live);
+        self.table.metrics.tombstones_per_read.add(self.tombstones);
+    }
+}
+
 /// Reads one row at most: the newest sources first, as many as are needed.
 fn read_row(
     memtables: impl Iterator<Item = Box<dyn PartitionStream>>,
     sstables: Vec<&Arc<SsTable>>,
+    metrics: &TableMetrics,
     watch: &Watch,
     table: &Arc<Table>,
     key: &PartitionKey,
@@ -106,6 +156,7 @@ fn read_row(
     reversed: bool,
 ) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
     let mut found = RowRead::new(table);
+    let (mut read_count, mut false_positives) = (0, 0);
     for stream in memtables {
         found.add(stream)?;
     }
@@ -117,10 +168,15 @@ fn read_row(
         let stream = sstable.read(table, key, slices, reversed).inspect_err(|error| {
             watch.failed(sstable, error);
         });
-        if let Some(stream) = stream.map_err(source_error)? {
-            found.add(watch.stream(sstable, stream))?;
+        match stream.map_err(source_error)? {
+            Some(stream) => {
+                read_count += 1;
+                found.add(watch.stream(sstable, stream))?;
+            }
+            None => false_positives += 1,
         }
     }
+    metrics.note_sstables(read_count, false_positives);
     let sources = found.into_sources();
     if sources.is_empty() {
         return Ok(None);

@@ -8,7 +8,7 @@ use model::{Keyspace, Schema, Table};
 
 use super::Core;
 use crate::OpenError;
-use crate::table::{TableState, View};
+use crate::table::TableState;
 
 impl Core {
     pub(super) fn update_tables(self: &Arc<Self>, schema: &Schema) -> Result<(), OpenError> {
@@ -24,6 +24,8 @@ impl Core {
                         self.change_table(state, table);
                     }
                     None => {
+                        // Its directory may be that of a dropped table of the same id.
+                        self.remove_dropped();
                         let state = self.new_table(table, self.is_local(keyspace));
                         state.is_durable.store(keyspace.durable_writes, Ordering::Relaxed);
                         tables.insert(table.id, state);
@@ -43,6 +45,7 @@ impl Core {
         for state in dropped {
             self.drop_table(state);
         }
+        self.schema.store(Arc::new(schema.clone()));
         Ok(())
     }
 
@@ -83,39 +86,14 @@ impl Core {
 
     /// The table is not in the map any more. Writes that found it there before are refused under the shard's lock.
     fn drop_table(self: &Arc<Self>, state: Arc<TableState>) {
-        let mut memtables = Vec::new();
         for slot in 0..state.slots.len() {
             let _shard = self.logs[slot].lock();
             state.is_dropped.store(true, Ordering::Relaxed);
-            memtables.extend(state.slots[slot].view.load().memtables().cloned());
-            state.change_view(slot, |view| *view = View::default());
-        }
-        for memtable in memtables {
-            self.discard_memtable(&memtable);
         }
         self.damage.forget_table(state.id);
+        self.dropped.lock().push((state, self.schema.load_full()));
         let core = self.clone();
-        // Files of a dropped table harm nobody: who drops it need not wait for their removal.
-        drop(self.runtime.background(move || core.remove_dropped(&state)));
-    }
-
-    fn remove_dropped(&self, state: &TableState) {
-        self.compactions.stop(|progress| progress.table_id == state.id);
-        // A step of a compaction that runs ends first; the next one finds the table dropped.
-        drop(state.compaction.gate.write());
-        for (slot, one) in state.slots.iter().enumerate() {
-            // A flush that runs ends first.
-            drop(one.flush.lock());
-            self.delete_clean_segments(slot);
-        }
-        let disk = self.runtime.disk();
-        let removed = match disk.exists(&state.dir) {
-            Ok(true) => disk.remove_dir_all(&state.dir),
-            Ok(false) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = removed {
-            tracing::warn!("{} of a dropped table cannot be removed: {error}", state.dir.display());
-        }
+        // Who drops a table need not wait for its snapshot, and for the removal of its files.
+        drop(self.runtime.flushing(move || core.remove_dropped()));
     }
 }

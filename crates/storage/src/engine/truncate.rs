@@ -127,6 +127,7 @@ impl Core {
         let _no_compaction = table.compaction.gate.write();
         let _one_at_a_time = table.compaction.truncated_file.lock();
         self.make_dir(&table)?;
+        self.snapshot_before_truncate(&table)?;
         let disk = self.runtime.disk();
         let mut truncated = Truncated::load(&**disk, &table.dir)?;
         self.add_older_logs(&mut truncated)?;

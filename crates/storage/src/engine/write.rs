@@ -13,6 +13,7 @@ use stdx::vint::write_unsigned_vint;
 use super::Core;
 use crate::commitlog::NoSegment;
 use crate::commitlog::record::RecordKind;
+use crate::metrics::is_sampled;
 use crate::commitlog::shard_log::Appender;
 use crate::memtable::Memtable;
 use crate::options::SyncMode;
@@ -80,8 +81,15 @@ impl Core {
         let tables = self.tables.load();
         let target = |mutation| self.target(&tables, mutation);
         let mut commit = Commit::nothing();
+        let began = is_sampled().then(|| self.runtime.clock().monotonic());
+        let note = |group: &[Target<'_>]| {
+            let took = began.map(|began| self.runtime.clock().monotonic().saturating_sub(began));
+            group.iter().for_each(|target| target.state.metrics.note_write(took));
+        };
         if let [mutation] = mutations {
-            self.apply_to_shard(&[target(mutation)?], &mut commit)?;
+            let group = [target(mutation)?];
+            self.apply_to_shard(&group, &mut commit)?;
+            note(&group);
         } else {
             let mut targets = mutations.iter().map(target).collect::<Result<Vec<_>, _>>()?;
             targets.sort_by_key(|target| target.shard);
@@ -90,8 +98,10 @@ impl Core {
                 // Nothing may be applied to one shard if another's part is refused.
                 groups.iter().try_for_each(|group| self.check_bytes(group))?;
                 self.apply_to_shards(&groups, &mut commit)?;
+                groups.iter().for_each(|group| note(group));
             } else if let [group] = groups[..] {
                 self.apply_to_shard(group, &mut commit)?;
+                note(group);
             }
         }
         self.schedule_flush_if_needed();

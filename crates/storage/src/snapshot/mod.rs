@@ -3,10 +3,17 @@
 //! A snapshot is a hard link of every component of every SSTable of a table, below `snapshots/<tag>/` in the
 //! table's directory, with `manifest.json` and `schema.cql` beside them, as Cassandra lays them out.
 //!
-//! Read in order: [`SnapshotOptions`], [`SnapshotInfo`], [`ImportOptions`] (what callers use).
+//! Read in order: [`SnapshotOptions`], [`SnapshotInfo`], [`ImportOptions`] (what callers use), then
+//! [`files`] (sets of files linked, found, removed), [`import`] (sets taken in), [`manifest`].
 //!
-//! Never here: which SSTables a table has, and what a schema looks like as CQL ([`crate::engine`], the caller).
+//! Never here: which SSTables a table has, and what a schema looks like as CQL (the engine, the caller).
 
+pub(crate) mod files;
+pub(crate) mod import;
+pub(crate) mod manifest;
+mod time;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How to take a snapshot.
@@ -58,6 +65,15 @@ pub struct ImportOptions {
     pub copy_data: bool,
 }
 
+/// A directory that was not imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedImport {
+    /// The directory.
+    pub dir: PathBuf,
+    /// Why.
+    pub why: String,
+}
+
 impl Default for ImportOptions {
     fn default() -> ImportOptions {
         ImportOptions {
@@ -70,4 +86,9 @@ impl Default for ImportOptions {
             copy_data: false,
         }
     }
+}
+
+/// Milliseconds since 1970 as manifests hold them: `2026-11-22T21:46:45.270Z`.
+pub fn moment_text(ms: i64) -> String {
+    time::to_text(ms)
 }

@@ -179,7 +179,8 @@ fn a_failed_flush_leaves_no_files_and_keeps_memtable_and_log() {
 fn a_table_dropped_during_its_flush_leaves_nothing() {
     on_both("drop-flush", |runtime, dir| async move {
         let table = table();
-        let engine = open(&runtime, options(&dir), &[&table]);
+        let options = crate::EngineOptions { auto_snapshot: false, ..options(&dir) };
+        let engine = open(&runtime, options, &[&table]);
         write(&engine, &table, 0..500, "v", 1).await;
         let flushed = engine.clone();
         runtime.spawn_local(async move {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use runtime::sim::SimRuntime;
-use runtime::{Disk, OpenMode};
+use runtime::OpenMode;
 
 use super::support::{open, options, put, scan, table, try_open};
 use crate::commitlog::record::IGNORE_CRC;

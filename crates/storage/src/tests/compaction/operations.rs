@@ -145,6 +145,7 @@ fn a_truncation_or_drop_during_a_compaction_resurrects_nothing() {
             let table = table();
             let mut options = options(Path::new(NODE));
             options.auto_compaction = false;
+            options.auto_snapshot = false;
             options.compaction_throughput_mib_per_s = 0;
             let engine = open(&runtime, options, &[&table]);
             fill(&engine, &table, 2, 6_000).await;

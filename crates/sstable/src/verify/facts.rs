@@ -63,8 +63,8 @@ pub(super) fn check(
         add(Severity::Doubtful, format!("it says {} columns, there are {}", stored.columns, seen.columns));
     }
     let histograms = stored.partition_sizes == seen.partition_sizes && stored.cell_counts == seen.cell_counts;
-    // Cassandra 3 counted the bytes of a partition otherwise.
-    let is_known = version >= Version::Nb;
+    // Before Cassandra 5 the bytes of a partition were counted otherwise.
+    let is_known = version >= Version::Oa;
     if !histograms && is_known && stored.partition_sizes.count() == partitions {
         add(Severity::Doubtful, "its histograms are not those of the data".to_owned());
     }

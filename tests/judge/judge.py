@@ -226,7 +226,7 @@ class Judge:
 
     def takes_its_time(self):
         """A start of Cassandra's tool for every file, once more."""
-        return bool(os.environ.get("HELENUS_JUDGE_ALL"))
+        return self.options.all
 
     def run(self):
         if not self.options.only_from_cassandra:

@@ -12,6 +12,7 @@ use runtime::Disk;
 use runtime::sim::SimDisk;
 
 use super::support::{Partition, TableBuilder, drain};
+use crate::filter::OFF_BY_ONE_BIT;
 use crate::{Descriptor, SsTable, Version, WriteError, WriteOptions, Writer};
 
 const WRITTEN: [Version; 3] = [Version::Da, Version::Oa, Version::Nb];
@@ -207,5 +208,15 @@ fn keys_not_found(version: Version) -> Vec<PartitionKey> {
 fn every_key_is_found_by_key() {
     for version in WRITTEN {
         assert_eq!(keys_not_found(version), [], "{version:?}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_off_by_one_bit_is_caught() {
+    for version in WRITTEN {
+        OFF_BY_ONE_BIT.set(true);
+        let lost = keys_not_found(version);
+        OFF_BY_ONE_BIT.set(false);
+        assert!(lost.len() > 100, "{version:?}: {} of 300 keys are lost", lost.len());
     }
 }

@@ -5,6 +5,7 @@ mod compaction;
 mod crash;
 mod damage;
 mod flush;
+mod hosts;
 mod log;
 mod log_damage;
 mod merge_laws;

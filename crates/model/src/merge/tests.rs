@@ -214,6 +214,14 @@ fn ties_of_cells() {
 }
 
 #[test]
+fn an_inverted_tie_rule_is_caught() {
+    cell::TIES_INVERTED.set(true);
+    let caught = std::panic::catch_unwind(ties_of_cells);
+    cell::TIES_INVERTED.set(false);
+    assert!(caught.is_err());
+}
+
+#[test]
 fn a_source_that_breaks_the_order_is_an_error() {
     let mut prng = Prng::from_seed(1);
     let mut update = loop {

@@ -12,6 +12,7 @@ use runtime::Disk;
 use runtime::sim::SimDisk;
 
 use super::support::{Partition, TableBuilder, drain};
+use crate::filter::OFF_BY_ONE_BIT;
 use crate::{Descriptor, SsTable, Version, WriteError, WriteOptions, Writer};
 
 const WRITTEN: [Version; 3] = [Version::Da, Version::Oa, Version::Nb];
@@ -176,4 +177,46 @@ fn seconds_after_2038_are_the_last_one_of_nb() {
     assert_eq!(drain(&mut *read.expect("the key is there")).unwrap(), want);
     assert_eq!(want.header.deletion.local_deletion_s, last);
     assert_eq!(sstable.metadata().min_local_deletion_s, last);
+}
+
+/// Writes 300 partitions; the keys that a read by key does not find.
+fn keys_not_found(version: Version) -> Vec<PartitionKey> {
+    let (disk, table) = (memory(), table(false));
+    disk.create_dir_all(Path::new("/t")).unwrap();
+    let descriptor = Descriptor::new("/t", 1).with_version(version);
+    // A filter for fewer keys has all its bits set.
+    let options =
+        WriteOptions { expected_partitions: 300, ..WriteOptions::for_version(&table, version).unwrap() };
+    let mut keys: Vec<_> =
+        (0..300_i32).map(|number| PartitionKey::new(Bytes::from(number.to_string()))).collect();
+    keys.sort();
+    let mut writer = Writer::create(&disk, &descriptor, &table, options).unwrap();
+    for key in &keys {
+        let mut one = partition(vec![row(&table, 1)]);
+        one.header.key = key.clone();
+        writer.append(&mut one.stream()).unwrap();
+    }
+    let sstable = SsTable::open(&disk, &writer.finish().unwrap().descriptor).unwrap();
+    let is_found = |key: &PartitionKey| {
+        sstable.may_contain(key) && sstable.read(&table, key, &Slices::all(), false).unwrap().is_some()
+    };
+    keys.retain(|key| !is_found(key));
+    keys
+}
+
+#[test]
+fn every_key_is_found_by_key() {
+    for version in WRITTEN {
+        assert_eq!(keys_not_found(version), [], "{version:?}");
+    }
+}
+
+#[test]
+fn a_filter_that_is_off_by_one_bit_is_caught() {
+    for version in WRITTEN {
+        OFF_BY_ONE_BIT.set(true);
+        let lost = keys_not_found(version);
+        OFF_BY_ONE_BIT.set(false);
+        assert!(lost.len() > 100, "{version:?}: {} of 300 keys are lost", lost.len());
+    }
 }

@@ -142,6 +142,13 @@ impl Core {
         let running = Running::begin(context, (kind, is_background), &state, data_bytes, room_bytes);
         let begun = self.runtime.clock().monotonic();
         let inputs = plan.inputs.clone();
+        if self.options.snapshot_before_compaction && kind == OperationKind::Compaction {
+            let (core, the_state) = (self.clone(), state.clone());
+            let taken = self.runtime.background(move || core.snapshot_before_compaction(&the_state)).await;
+            if let Err(error) = taken {
+                return self.task_failed(&state, kind, Failure::Failed(error), &inputs);
+            }
+        }
         let mut task = Task::new(context, &state, plan, &running.progress, claim);
         let failure = loop {
             let (returned, step) = self

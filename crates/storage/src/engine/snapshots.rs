@@ -149,14 +149,26 @@ impl Core {
         taken
     }
 
-    /// Before an operation rewrites SSTables: `snapshot_before_compaction`. The caller holds what keeps the files.
-    #[allow(dead_code, reason = "compaction calls it")]
+    /// Before a compaction replaces SSTables, if so configured. Blocks.
     pub(super) fn snapshot_before_compaction(&self, table: &TableState) -> Result<(), OpenError> {
-        if !self.options.snapshot_before_compaction {
+        let _files_stay = table.lock_files();
+        if table.is_dropped.load(Ordering::Relaxed) {
             return Ok(());
         }
         let now_ms = self.wall_ms();
-        self.link_table(table, &format!("{now_ms}-compact-{}", table.table.load().name), now_ms, None)
+        let name = table.table.load().name.clone();
+        let tag_of = |ms: i64| format!("{ms}-compact-{name}");
+        // Several compactions may begin within a millisecond.
+        let mut ms = now_ms;
+        while self
+            .runtime
+            .disk()
+            .exists(&table.dir.join(SNAPSHOTS).join(tag_of(ms)))
+            .map_err(OpenError::io(&table.dir))?
+        {
+            ms += 1;
+        }
+        self.link_table(table, &tag_of(ms), now_ms, None)
     }
 
     /// Keeps what a TRUNCATE is about to remove, if so configured. The caller holds what keeps the files.

@@ -11,7 +11,7 @@ use runtime::sim::SimRuntime;
 use super::support::{on_both, open, options, put, scan, schema, table, table_in};
 use crate::options::Describe;
 use crate::table::table_dir;
-use crate::{Engine, EngineOptions, FlushTarget, ImportOptions, OpenError, SnapshotOptions};
+use crate::{CompactScope, Engine, EngineOptions, FlushTarget, ImportOptions, OpenError, SnapshotOptions};
 
 async fn write(engine: &Engine, table: &Arc<Table>, numbers: std::ops::Range<u32>, value: &str) {
     let mutations: Vec<_> = numbers.map(|number| put(table, number, 1, value, 1)).collect();
@@ -359,4 +359,34 @@ fn a_power_loss_at_any_step_of_a_snapshot_leaves_a_whole_one_or_none() {
             assert_eq!((failed, scan(&engine, &table())), (vec![], rows(0..20, "in")), "step {step}");
         });
     }
+}
+
+#[test]
+fn a_compaction_leaves_a_snapshot_if_so_configured() {
+    on_both("snapshot-compact", |runtime, dir| async move {
+        for wanted in [false, true] {
+            let table = table();
+            let dir = dir.join(wanted.to_string());
+            let options = EngineOptions { snapshot_before_compaction: wanted, ..described(&dir) };
+            let engine = open(&runtime, options, &[&table]);
+            for round in 0..3 {
+                write(&engine, &table, round * 20..round * 20 + 30, "v").await;
+                engine.flush(FlushTarget::All).await.unwrap();
+            }
+            let before = names(&runtime, &table_dir(&dir, &table));
+            engine.compact(&[table.id], CompactScope::All).await.unwrap();
+            assert_eq!(scan(&engine, &table), rows(0..70, "v"));
+            let tags: Vec<String> = engine.list_snapshots().unwrap().into_iter().map(|one| one.tag).collect();
+            assert_eq!(tags.is_empty(), !wanted, "{tags:?}");
+            assert!(tags.iter().all(|tag| tag.ends_with("-compact-t")), "{tags:?}");
+            let Some(first) = tags.iter().min() else { continue };
+            let kept = names(&runtime, &table_dir(&dir, &table).join("snapshots").join(first));
+            let is_data = |name: &&String| name.ends_with("-Data.db");
+            let inputs: Vec<_> = before.iter().filter(is_data).collect();
+            assert!(
+                inputs.len() >= 3 && inputs.iter().all(|name| kept.contains(name)),
+                "{inputs:?} {kept:?}"
+            );
+        }
+    });
 }

@@ -221,3 +221,31 @@ fn class_names_nest_no_deeper_than_the_limit() {
     assert!(CqlType::parse_class_name(&nested(100_000)).is_err());
     assert!(CqlType::parse_class_name("PartitionerDefinedOrder(((((").is_err());
 }
+
+/// Bug 50 of the catalogue (CASSANDRA-14752): a comparison changed buffers that all threads share.
+#[test]
+fn bug_50_types_are_pure_under_threads() {
+    for seed in 0..40 {
+        let mut random = Prng::from_seed(seed);
+        let ty = some_type(&mut random, 2);
+        let values: Vec<Vec<u8>> = (0..12).map(|_| value_of(&ty, &mut random)).collect();
+        let kept = values.clone();
+        let answers = || -> Vec<(Ordering, Value, Clustering)> {
+            let pairs = values.iter().flat_map(|a| values.iter().map(move |b| (a, b)));
+            let one = |(a, b): (&Vec<u8>, &Vec<u8>)| {
+                let value: Value = Some(a.clone().into());
+                (ty.compare(a, b), value.clone(), Clustering::new(vec![value], &[(ty.clone(), false)]))
+            };
+            pairs.map(one).collect()
+        };
+        let alone = answers();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(answers)).collect();
+            for thread in threads {
+                assert!(thread.join().unwrap() == alone, "seed {seed}, {ty:?}");
+            }
+        });
+        assert_eq!(values, kept, "seed {seed}, {ty:?}");
+        assert!(answers() == alone, "seed {seed}, {ty:?}: the second time");
+    }
+}

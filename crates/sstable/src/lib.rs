@@ -12,8 +12,8 @@
 //! Never here: schema changes, which SSTables there are, policy.
 
 pub mod cache;
-pub mod descriptor;
 pub mod description;
+pub mod descriptor;
 pub mod elements;
 pub mod error;
 pub mod metadata;
@@ -46,8 +46,8 @@ pub mod writer;
 pub use cache::{BlockCache, BlockCacheStats};
 pub use change::{StatisticsChange, change_statistics};
 pub use copy::{Copied, CopyError, CopyMap};
-pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use description::Description;
+pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use elements::Elements;
 pub use error::{ReadError, WriteError};
 pub use histograms::{Histograms, read_histograms};

@@ -19,8 +19,8 @@ pub use error::{OpenError, ReadError, WriteError};
 
 mod engine;
 pub use engine::{
-    CacheKind, CacheStats, Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside,
-    TableDetails, TableStats,
+    CacheKind, CacheStats, Engine, EngineStats, FlushTarget, Health, PartitionLock, SetAside, TableDetails,
+    TableStats,
 };
 pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 

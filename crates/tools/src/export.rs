@@ -40,10 +40,8 @@ pub fn export(
         return Err(ToolError::Usage(format!("{} holds no SSTables", path.display())));
     }
     disk.create_dir_all(to)?;
-    let mut next = place::next_id(disk, to)?;
-    for descriptor in descriptors {
-        let target = Descriptor::new(to, next).with_version(version);
-        next += 1;
+    for (id, descriptor) in (place::next_id(disk, to)?..).zip(descriptors) {
+        let target = Descriptor::new(to, id).with_version(version);
         let (partitions, rows) = rewrite(disk, &descriptor, &target)?;
         writeln!(out, "{descriptor} -> {target} ({partitions} partitions, {rows} rows)")?;
     }

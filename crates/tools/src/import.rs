@@ -43,10 +43,8 @@ pub async fn import(
         check(disk, descriptor, &found)?;
     }
     disk.create_dir_all(&directory)?;
-    let mut next = place::next_id(disk, &directory)?;
-    for descriptor in &descriptors {
-        let target = Descriptor::new(&directory, next).with_version(descriptor.version);
-        next += 1;
+    for (id, descriptor) in (place::next_id(disk, &directory)?..).zip(&descriptors) {
+        let target = Descriptor::new(&directory, id).with_version(descriptor.version);
         let bytes = place::place(disk, descriptor, &target, how)?;
         writeln!(out, "{descriptor} -> {target} ({bytes} bytes)")?;
     }

@@ -4,12 +4,18 @@
 use model::row::{NO_DELETION_TIME, NO_TIMESTAMP};
 
 use super::{Findings, Severity};
-use crate::descriptor::Component;
+use crate::descriptor::{Component, Version};
 use crate::statistics::Statistics;
 use crate::statistics::stats::{Stats, nothing};
 
 /// Compares the stored statistics with those recomputed from all of Data.db.
-pub(super) fn check(statistics: &Statistics, seen: &Stats, partitions: u64, findings: &mut Findings) {
+pub(super) fn check(
+    version: Version,
+    statistics: &Statistics,
+    seen: &Stats,
+    partitions: u64,
+    findings: &mut Findings,
+) {
     let stored = &statistics.stats;
     let mut add = |severity, found: String| findings.add(severity, Component::Statistics, 0, None, found);
     let mut wrong = |found: String| add(Severity::Wrong, found);
@@ -57,7 +63,9 @@ pub(super) fn check(statistics: &Statistics, seen: &Stats, partitions: u64, find
         add(Severity::Doubtful, format!("it says {} columns, there are {}", stored.columns, seen.columns));
     }
     let histograms = stored.partition_sizes == seen.partition_sizes && stored.cell_counts == seen.cell_counts;
-    if !histograms && stored.partition_sizes.count() == partitions {
+    // Before Cassandra 5 the bytes of a partition were counted otherwise.
+    let is_known = version >= Version::Oa;
+    if !histograms && is_known && stored.partition_sizes.count() == partitions {
         add(Severity::Doubtful, "its histograms are not those of the data".to_owned());
     }
 }

@@ -320,7 +320,8 @@ impl<'a> Walk<'a> {
         }
         if self.options.extended {
             let (seen, _) = self.collector.finish();
-            facts::check(self.statistics, &seen, partitions, self.findings);
+            let version = self.sstable.descriptor().version;
+            facts::check(version, self.statistics, &seen, partitions, self.findings);
         }
         Ok(())
     }

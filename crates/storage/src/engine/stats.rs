@@ -116,7 +116,7 @@ impl Core {
             }
         }
         let gc_before_s =
-            i64::from(self.runtime.clock().wall_s()) - i64::from(table.table.load().options.gc_grace_seconds);
+            self.runtime.clock().wall_s() - i64::from(table.table.load().options.gc_grace_seconds);
         // One SSTable may reach over several shards.
         for sstable in table.sstables() {
             stats.add(sstable.descriptor(), sstable.metadata(), gc_before_s);

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use runtime::sim::SimRuntime;
 use runtime::OpenMode;
+use runtime::sim::SimRuntime;
 
 use super::support::{open, options, put, scan, table, try_open};
 use crate::commitlog::record::IGNORE_CRC;

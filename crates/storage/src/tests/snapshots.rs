@@ -31,7 +31,8 @@ fn names(runtime: &Runtime, dir: &Path) -> Vec<String> {
 
 fn described(dir: &Path) -> EngineOptions {
     let describe = |_: &model::Schema, table: &Table| format!("CREATE TABLE {}\n", table.name);
-    EngineOptions { describe: Some(Describe(Arc::new(describe))), ..options(dir) }
+    // A compaction would make a snapshot's files its own.
+    EngineOptions { describe: Some(Describe(Arc::new(describe))), auto_compaction: false, ..options(dir) }
 }
 
 /// Waits for what a DROP does in the background.

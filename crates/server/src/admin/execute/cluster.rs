@@ -104,7 +104,7 @@ impl Admin {
     /// Second at which the node came up.
     fn generation_s(&self) -> i64 {
         let up_s = i64::try_from(self.uptime().as_secs()).unwrap_or(0);
-        i64::from(self.runtime.clock().wall_s()) - up_s
+        self.runtime.clock().wall_s() - up_s
     }
 
     /// Memory that the process takes, as the kernel counts it; 0 where it does not say.

@@ -169,9 +169,11 @@ mod tests {
     #[test]
     fn the_shape_is_cassandras() {
         let theirs = include_str!("../../../testdata/nodetool/tablehistograms.txt");
-        let mut details = storage::TableDetails::default();
-        details.partition_bytes = storage::HistogramSnapshot::of_buckets(vec![(215, 0), (258, 10)]);
-        details.partition_cells = storage::HistogramSnapshot::of_buckets(vec![(8, 0), (10, 10)]);
+        let details = storage::TableDetails {
+            partition_bytes: storage::HistogramSnapshot::of_buckets(vec![(215, 0), (258, 10)]),
+            partition_cells: storage::HistogramSnapshot::of_buckets(vec![(8, 0), (10, 10)]),
+            ..storage::TableDetails::default()
+        };
         let ours = histograms("adm", "t1", &details);
         let shape = |text: &str| -> Vec<(String, usize)> {
             let title = |line: &str| line.get(..10).unwrap_or(line).to_owned();

@@ -25,7 +25,7 @@ async fn fill(engine: &Engine, table: &Arc<Table>, flushes: u32, rows: u32) {
         let all: Vec<_> =
             (0..rows).map(|n| put(table, n, 1, &format!("{round} {}", noise(n)), i64::from(round))).collect();
         for some in all.chunks(100) {
-            engine.apply(some).unwrap().synced().await.unwrap();
+            engine.apply_waiting(some).await.unwrap().synced().await.unwrap();
         }
         engine.flush(FlushTarget::All).await.unwrap();
     }

@@ -137,7 +137,16 @@ class Judge:
     def compare_tools(self, table):
         """Both dumps of every file of the table, as they lie in Helenus' folder."""
         for data_file in sorted(table_folder(self.helenus.data, KEYSPACE, table.name).glob("*-Data.db")):
-            compare_dumps(data_file, self.cassandra.dump(data_file), self.helenus.dump(data_file))
+            ours = self.helenus.dump(data_file)
+            try:
+                theirs = self.cassandra.dump(data_file)
+            except ToolFailed as failed:
+                # Its fault, at every empty boolean (formats of Cassandra 5.0.9).
+                if "Boolean.toString" not in str(failed):
+                    raise
+                print(f"sstabledump itself fails on {data_file.name} of {table.name}: an empty boolean")
+                continue
+            compare_dumps(data_file, theirs, ours, table.name == "counters")
 
     # The ways.
 
@@ -156,7 +165,7 @@ class Judge:
         self.each("Helenus answers alike when compacted", tables, lambda table: self.check(self.helenus, table))
         self.each("Cassandra imports compacted files", tables, self.replace_in_cassandra, True)
         self.each("Cassandra answers alike for compacted files", tables, lambda table: self.check(self.cassandra, table))
-        if self.can_dump():
+        if self.can_dump() and self.takes_its_time():
             self.each("sstabledump of compacted files is alike", tables, self.compare_tools, True)
         self.helenus.restart()
         self.each("Helenus answers alike when started again", tables, lambda table: self.check(self.helenus, table))
@@ -205,7 +214,7 @@ class Judge:
 
         self.each(way + "Helenus imports files of Cassandra", tables, take)
         self.each(way + "Helenus answers alike", tables, lambda table: self.check(self.helenus, table))
-        if self.can_dump():
+        if self.can_dump() and self.takes_its_time():
             self.each(way + "sstabledump is alike", tables, self.compare_tools, True)
         self.helenus.nodetool("upgradesstables", "-a", KEYSPACE)
         self.each(way + "Helenus answers alike when upgraded", tables, lambda table: self.check(self.helenus, table))
@@ -214,6 +223,10 @@ class Judge:
 
     def can_dump(self):
         return not self.options.without_dump
+
+    def takes_its_time(self):
+        """A start of Cassandra's tool for every file, once more."""
+        return bool(os.environ.get("HELENUS_JUDGE_ALL"))
 
     def run(self):
         if not self.options.only_from_cassandra:

@@ -247,11 +247,11 @@ impl Printer<'_> {
     }
 }
 
-/// The columns of a row in the order of the file: simple ones, then multi-cell ones, each by name.
+/// The columns of a row in the order of the file.
 pub(super) fn columns<'a>(table: &'a Table, row: &'a Row) -> Vec<(&'a Column, &'a ColumnData)> {
     let known = |(id, data): &'a (model::ColumnId, ColumnData)| Some((table.column_by_id(*id)?, data));
     let mut columns: Vec<_> = row.columns.iter().filter_map(known).collect();
-    columns.sort_by_key(|(column, _)| (column.ty.is_multi_cell(), &column.name));
+    columns.sort_by(|(a, _), (b, _)| a.stored_order().cmp(&b.stored_order()));
     columns
 }
 

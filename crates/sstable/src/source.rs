@@ -8,6 +8,7 @@ use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
 use crate::index::{Block, Blocks, RowIndex};
 use crate::reader::SsTable;
+use crate::row::clustering::Places;
 use crate::row::columns::Layout;
 use crate::row::decode::Item;
 
@@ -26,10 +27,19 @@ pub(crate) struct Source {
     pub(crate) open: Option<DeletionTime>,
     /// Where the last element stood; empty: there was none. Copied, as a shared one would cost an allocation a row.
     last_place: Vec<u8>,
+    places: Places,
     /// The block that was gone to begins at or behind this place.
     separator: Option<(Vec<u8>, bool)>,
     /// The end marker was read.
     pub(crate) is_at_end: bool,
+}
+
+const NOT_ASCENDING: &str = "the rows of a partition do not ascend";
+const ELSEWHERE: &str = "an index block begins with another row than the index says";
+
+/// True if a block's first element cannot stand at this place.
+fn is_elsewhere(place: &[u8], (separator, is_exact): &(Vec<u8>, bool)) -> bool {
+    if *is_exact { *place != **separator } else { *place < **separator }
 }
 
 impl Source {
@@ -61,6 +71,7 @@ impl Source {
             header: PartitionHeader { key, deletion, static_row },
             open: None,
             last_place: Vec::new(),
+            places: Places::default(),
             separator: None,
             is_at_end: false,
         }))
@@ -78,8 +89,8 @@ impl Source {
             return Ok(Item::End);
         }
         let position = self.cursor.position();
-        let layout = &self.layout;
-        let item = self.cursor.parse(|buffer, cursor| layout.item(buffer, cursor, after, until))?;
+        let (layout, places) = (&self.layout, &mut self.places);
+        let item = self.cursor.parse(|buffer, cursor| layout.item(buffer, cursor, after, until, places))?;
         let place = match &item {
             Item::Row(row) => &row.clustering.order,
             Item::Skipped(place) => place,
@@ -103,17 +114,36 @@ impl Source {
             }
         };
         if !self.last_place.is_empty() && *self.last_place >= **place {
-            return Err(self.cursor.corrupt("the rows of a partition do not ascend"));
+            return Err(self.cursor.corrupt(NOT_ASCENDING));
         }
-        let is_elsewhere = |(separator, is_exact): (Vec<u8>, bool)| {
-            if is_exact { **place != *separator } else { **place < *separator }
-        };
-        if self.separator.take().is_some_and(is_elsewhere) {
-            return Err(self.cursor.corrupt("an index block begins with another row than the index says"));
+        if self.separator.take().is_some_and(|separator| is_elsewhere(place, &separator)) {
+            return Err(self.cursor.corrupt(ELSEWHERE));
         }
         self.last_place.clear();
         self.last_place.extend_from_slice(place);
         Ok(item)
+    }
+
+    /// Goes past the rows that come next at or before `after`, which are not decoded; returns if there were any.
+    pub(crate) fn pass(&mut self, after: &[u8]) -> Result<bool, ReadError> {
+        if self.is_at_end || !self.layout.has_rows_before(after) {
+            return Ok(false);
+        }
+        let mut is_any = false;
+        loop {
+            let (layout, place) = (&self.layout, &mut self.places.place);
+            if !self.cursor.parse(|_, cursor| layout.pass(cursor, after, place))? {
+                return Ok(is_any);
+            }
+            is_any = true;
+            if self.last_place >= *place {
+                return Err(self.cursor.corrupt(NOT_ASCENDING));
+            }
+            if self.separator.take().is_some_and(|separator| is_elsewhere(place, &separator)) {
+                return Err(self.cursor.corrupt(ELSEWHERE));
+            }
+            std::mem::swap(&mut self.last_place, place);
+        }
     }
 
     /// What the next element says of the size of the one before; it is not gone past.

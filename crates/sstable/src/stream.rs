@@ -81,6 +81,9 @@ impl Forward {
                     source.advance_to(after)?;
                 }
             }
+            if !self.is_inside && self.pending.is_none() {
+                source.pass(after)?;
+            }
             let open_before = source.open;
             let item = match self.pending.take() {
                 Some(item) => item,
@@ -202,10 +205,24 @@ impl Current {
         let (after, until) = (&*slice.start.order, &*slice.end.order);
         self.is_last = self.blocks.is_none() || block.offset <= source.whole().offset;
         source.go_to(&block)?;
-        while self.limit.is_none_or(|limit| source.cursor.position() < limit) {
-            match source.next(after, until)? {
-                Item::Row(row) => self.buffer.push(Unfiltered::Row(row)),
+        let is_in_block =
+            |limit: Option<u64>, source: &Source| limit.is_none_or(|limit| source.cursor.position() < limit);
+        let mut is_inside = false;
+        while is_in_block(self.limit, source) {
+            if !is_inside && source.pass(after)? {
+                self.is_last = true;
+                if !is_in_block(self.limit, source) {
+                    break;
+                }
+            }
+            // Behind the start no row can stand before it.
+            match source.next(if is_inside { &[] } else { after }, until)? {
+                Item::Row(row) => {
+                    is_inside = true;
+                    self.buffer.push(Unfiltered::Row(row));
+                }
                 Item::Marker(marker) if &*marker.bound.order > after => {
+                    is_inside = true;
                     self.buffer.push(Unfiltered::Marker(marker));
                 }
                 Item::Marker(_) => self.is_last = true,

@@ -20,6 +20,8 @@ pub use tombstones::{clip_tombstones, insert_tombstone};
 mod update;
 pub use update::merge_updates;
 
+mod single;
+
 mod stream;
 pub use stream::{Sliced, merge_streams, update_stream};
 

@@ -23,7 +23,19 @@ pub fn merge_rows(table: &Table, a: Row, b: Row) -> Row {
 }
 
 /// What is left of a row under a deletion of something that holds it: its partition, a range.
-pub fn shadow_row(mut row: Row, by: DeletionTime) -> Row {
+#[inline]
+pub fn shadow_row(row: Row, by: DeletionTime) -> Row {
+    let deletes = |(_, data): &(ColumnId, ColumnData)| match data {
+        ColumnData::Cell(_) => false,
+        ColumnData::Complex { .. } => true,
+    };
+    if by.is_live() && row.deletion.is_live() && !row.columns.iter().any(deletes) {
+        return row;
+    }
+    take_shadowed(row, by)
+}
+
+fn take_shadowed(mut row: Row, by: DeletionTime) -> Row {
     if by.supersedes(&row.deletion) {
         row.deletion = DeletionTime::LIVE;
     }

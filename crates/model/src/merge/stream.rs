@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::row::{merge_rows, shadow_row};
+use super::single::Single;
 use super::tombstones::{clip_tombstones, insert_tombstone};
 use crate::key::PartitionKey;
 use crate::partition::{
@@ -16,7 +17,7 @@ use crate::schema::Table;
 
 /// A source broke the contract of [`PartitionStream`]: its file is damaged.
 #[derive(Debug)]
-struct BrokenSource(&'static str);
+pub(super) struct BrokenSource(pub(super) &'static str);
 
 impl fmt::Display for BrokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +31,7 @@ impl std::error::Error for BrokenSource {}
 /// must be at least one.
 pub fn merge_streams(
     table: Arc<Table>,
-    sources: Vec<Box<dyn PartitionStream>>,
+    mut sources: Vec<Box<dyn PartitionStream>>,
     reversed: bool,
 ) -> Result<Box<dyn PartitionStream>, SourceError> {
     let mut headers = sources.iter().map(|source| source.header());
@@ -45,6 +46,11 @@ pub fn merge_streams(
     }
     let shadowed = header.static_row.take().map(|row| shadow_row(row, header.deletion));
     header.static_row = shadowed.filter(|row| !row.is_empty());
+    if sources.len() == 1
+        && let Some(stream) = sources.pop()
+    {
+        return Ok(Box::new(Single::new(header, stream, reversed)));
+    }
     let mut merge = Merge { table, header, sources: Vec::with_capacity(sources.len()), open: None, reversed };
     for stream in sources {
         let mut source = Source { stream, head: None, open: None };
@@ -91,7 +97,7 @@ impl Source {
     }
 }
 
-fn directed(a: &[u8], b: &[u8], reversed: bool) -> Ordering {
+pub(super) fn directed(a: &[u8], b: &[u8], reversed: bool) -> Ordering {
     if reversed { b.cmp(a) } else { a.cmp(b) }
 }
 

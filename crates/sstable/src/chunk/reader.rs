@@ -217,11 +217,16 @@ fn compare_crc(computed: u32, stored: Option<u32>) -> Result<(), String> {
     }
 }
 
+/// Bytes behind a piece of two chunks that are copied together with it: the most rows end within them.
+const JOINED_BYTES: usize = 256;
+
 /// A place in the uncompressed stream, with the bytes around it.
 pub(crate) struct DataCursor {
     data: Arc<DataFile>,
     /// Set if it goes on for long: then it fetches large pieces.
     ahead: Option<Box<Ahead>>,
+    /// The chunk that was read last.
+    last: Option<(u64, Bytes)>,
     window: Bytes,
     window_start: u64,
     at: usize,
@@ -229,7 +234,7 @@ pub(crate) struct DataCursor {
 
 impl DataCursor {
     pub(crate) fn new(data: Arc<DataFile>, position: u64) -> DataCursor {
-        DataCursor { data, ahead: None, window: Bytes::new(), window_start: position, at: 0 }
+        DataCursor { data, ahead: None, last: None, window: Bytes::new(), window_start: position, at: 0 }
     }
 
     /// From now on it reads ahead, and does not push others out of the cache.
@@ -239,10 +244,17 @@ impl DataCursor {
     }
 
     fn chunk(&mut self, index: u64) -> Result<Bytes, ReadError> {
-        match &mut self.ahead {
+        if let Some((at, chunk)) = &self.last
+            && *at == index
+        {
+            return Ok(chunk.clone());
+        }
+        let chunk = match &mut self.ahead {
             Some(ahead) => ahead.block(&self.data.file, index),
             None => self.data.file.block(index),
-        }
+        }?;
+        self.last = Some((index, chunk.clone()));
+        Ok(chunk)
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -304,19 +316,22 @@ impl DataCursor {
     /// Makes at least `count` bytes from here on available; so many must exist.
     fn fill(&mut self, count: usize) -> Result<(), ReadError> {
         let position = self.position();
-        let rest = self.window.split_off(self.at);
         let chunk_bytes = self.data.chunk_bytes();
-        if rest.is_empty() {
-            let index = position / chunk_bytes;
+        let rest = self.window.split_off(self.at);
+        let index = position / chunk_bytes;
+        let inside = (position - index * chunk_bytes) as usize;
+        if rest.is_empty() || (inside + count) as u64 <= chunk_bytes {
             self.window = self.chunk(index)?;
             self.window_start = index * chunk_bytes;
-            self.at = (position - self.window_start) as usize;
+            self.at = inside;
             if self.window.len() - self.at >= count {
                 return Ok(());
             }
             return self.fill(count);
         }
-        let mut bytes = Vec::with_capacity(count.max(rest.len()) + chunk_bytes as usize);
+        // What begins in one chunk and ends in another: a little more than that, as the next piece is whole again.
+        let wanted = count + JOINED_BYTES;
+        let mut bytes = Vec::with_capacity(wanted.max(rest.len()));
         bytes.extend_from_slice(&rest);
         while bytes.len() < count {
             let next = position + bytes.len() as u64;
@@ -326,7 +341,8 @@ impl DataCursor {
             if skip >= chunk.len() {
                 return Err(self.corrupt("it ends too early"));
             }
-            bytes.extend_from_slice(&chunk[skip..]);
+            let end = chunk.len().min(skip + wanted.saturating_sub(bytes.len()));
+            bytes.extend_from_slice(&chunk[skip..end]);
         }
         self.window = bytes.into();
         self.window_start = position;

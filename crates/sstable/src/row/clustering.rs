@@ -1,7 +1,7 @@
 //! Clustering values: for every 32 columns two bits each for empty and null, then the values.
 
-use bytes::Bytes;
-use model::value::comparable::{ROW_TERMINATOR, encode_clustering_value};
+use bytes::{Bytes, BytesMut};
+use model::value::comparable::{ROW_TERMINATOR, encode_clustering_value, encode_prefix};
 use model::{CqlType, Value};
 use stdx::vint;
 
@@ -34,6 +34,44 @@ pub(crate) fn encode_values(values: &[Value], types: &[(CqlType, bool)], out: &m
     }
 }
 
+/// Bytes of the places that the rows of a stream share at most, and at first.
+const SHARED_BYTES_MAX: usize = 4096;
+const SHARED_BYTES_MIN: usize = 256;
+
+/// Where the rows of a stream stand. All but the first share their bytes: an allocation a row would cost as much as
+/// half of its decoding.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// The place of the row that is being read.
+    pub(crate) place: Vec<u8>,
+    shared: BytesMut,
+    /// Bytes that are shared next; 0: there was no row.
+    next_bytes: usize,
+}
+
+impl Places {
+    /// Takes note of where a row of these values stands.
+    pub(crate) fn set(&mut self, values: &[Value], types: &[(CqlType, bool)]) {
+        self.place.clear();
+        encode_prefix(values, types, &mut self.place);
+        self.place.push(ROW_TERMINATOR);
+    }
+
+    /// The place, to be kept.
+    pub(crate) fn keep(&mut self) -> Bytes {
+        if self.next_bytes == 0 || self.place.len() > SHARED_BYTES_MIN {
+            self.next_bytes = self.next_bytes.max(SHARED_BYTES_MIN);
+            return Bytes::copy_from_slice(&self.place);
+        }
+        if self.shared.capacity() < self.place.len() {
+            self.shared = BytesMut::with_capacity(self.next_bytes);
+            self.next_bytes = (2 * self.next_bytes).min(SHARED_BYTES_MAX);
+        }
+        self.shared.extend_from_slice(&self.place);
+        self.shared.split().freeze()
+    }
+}
+
 /// Reads a value for each of `types`; they share `buffer`, over which the cursor goes, if it is given.
 pub(crate) fn decode_values(
     cursor: &mut Cursor<'_>,
@@ -59,12 +97,14 @@ pub(crate) fn decode_values(
     Ok(values)
 }
 
-/// Goes past the values of a row's clustering; returns its byte-comparable place.
-pub(crate) fn place_of(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Result<Vec<u8>, Fault> {
-    let mut ahead = cursor.again();
-    skip_values(&mut ahead, types)?;
-    // A separator for each value and a terminator: of most types it is this to the byte.
-    let mut place = Vec::with_capacity(ahead.position() - cursor.position() + types.len());
+/// Goes past the values of a row's clustering; writes its byte-comparable place over `place`.
+#[inline]
+pub(crate) fn place_of(
+    cursor: &mut Cursor<'_>,
+    types: &[(CqlType, bool)],
+    place: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    place.clear();
     for batch in types.chunks(BATCH) {
         let header = cursor.uvint()?;
         for (i, (ty, reversed)) in batch.iter().enumerate() {
@@ -75,11 +115,11 @@ pub(crate) fn place_of(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Re
                 (2, _) => None,
                 _ => return Err(Fault::Bad("a clustering value is both empty and null")),
             };
-            encode_clustering_value(value, ty, *reversed, &mut place);
+            encode_clustering_value(value, ty, *reversed, place);
         }
     }
     place.push(ROW_TERMINATOR);
-    Ok(place)
+    Ok(())
 }
 
 /// Goes past values of all of `types`.

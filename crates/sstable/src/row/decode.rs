@@ -7,7 +7,7 @@ use model::{
     Row,
 };
 
-use super::clustering::{decode_value, decode_values, place_of};
+use super::clustering::{Places, decode_value, decode_values, place_of};
 use super::columns::{ColumnList, Layout, StoredColumn};
 use super::deletion;
 use super::flags::*;
@@ -72,12 +72,14 @@ impl Layout {
 
     /// Reads the next element. Rows at or before `after` are skipped, rows and markers at or behind `until`
     /// are not taken; both are byte-comparable places.
+    #[inline]
     pub(crate) fn item(
         &self,
         buffer: &Bytes,
         cursor: &mut Cursor<'_>,
         after: &[u8],
         until: &[u8],
+        places: &mut Places,
     ) -> Result<Item, Fault> {
         let flags = cursor.u8()?;
         if flags & END_OF_PARTITION != 0 {
@@ -97,29 +99,63 @@ impl Layout {
         if flags & EXTENSION != 0 && cursor.u8()? & !HAS_SHADOWABLE_DELETION != 0 {
             return Err(Fault::Bad("a static row stands among the rows"));
         }
-        // Only a start with values has rows before it.
-        if after.len() > 1 && !self.clustering.is_empty() {
+        if self.has_rows_before(after) {
             let mut ahead = cursor.again();
-            let place = place_of(&mut ahead, &self.clustering)?;
-            if *place <= *after {
+            place_of(&mut ahead, &self.clustering, &mut places.place)?;
+            if *places.place <= *after {
                 let body_bytes = ahead.length()?;
                 ahead.split(body_bytes)?;
                 *cursor = ahead;
-                return Ok(Item::Skipped(place.into()));
+                return Ok(Item::Skipped(places.keep()));
             }
         }
-        let clustering = self.clustering(buffer, cursor)?;
-        // A row without clustering stands between all bounds.
-        if !clustering.order.is_empty() && &*clustering.order >= until {
-            return Ok(Item::Beyond);
+        let mut clustering = Clustering::EMPTY;
+        if !self.clustering.is_empty() {
+            clustering.values = decode_values(cursor, Some(buffer), &self.clustering)?;
+            places.set(&clustering.values, &self.clustering);
+            if *places.place >= *until {
+                return Ok(Item::Beyond);
+            }
         }
         let body_bytes = cursor.length()?;
         let mut body = cursor.split(body_bytes)?;
-        let row = self.row(buffer, &mut body, flags, clustering, false).map_err(whole_body)?;
+        let mut row = self.row(buffer, &mut body, flags, clustering, false).map_err(whole_body)?;
+        if !self.clustering.is_empty() {
+            row.clustering.order = places.keep();
+        }
         if row.is_empty() {
             return Ok(Item::Skipped(row.clustering.order));
         }
         Ok(Item::Row(row))
+    }
+
+    /// Only a start with values has rows before it.
+    pub(crate) fn has_rows_before(&self, after: &[u8]) -> bool {
+        after.len() > 1 && !self.clustering.is_empty()
+    }
+
+    /// Goes past a row at or before `after`, whose place is then in `place`; false, and nowhere, if another element
+    /// comes next. Not for an `after` without rows before it.
+    #[inline]
+    pub(crate) fn pass(
+        &self,
+        cursor: &mut Cursor<'_>,
+        after: &[u8],
+        place: &mut Vec<u8>,
+    ) -> Result<bool, Fault> {
+        let mut ahead = cursor.again();
+        let flags = ahead.u8()?;
+        if flags & (END_OF_PARTITION | IS_MARKER | EXTENSION) != 0 {
+            return Ok(false);
+        }
+        place_of(&mut ahead, &self.clustering, place)?;
+        if **place > *after {
+            return Ok(false);
+        }
+        let body_bytes = ahead.length()?;
+        ahead.take(body_bytes)?;
+        *cursor = ahead;
+        Ok(true)
     }
 
     /// Reads the head of an element that is not wanted; returns how many bytes its body has, `None` at the end
@@ -147,14 +183,6 @@ impl Layout {
             Some(_) => Ok(Some(cursor.uvint()?)),
             None => Ok(None),
         }
-    }
-
-    fn clustering(&self, buffer: &Bytes, cursor: &mut Cursor<'_>) -> Result<Clustering, Fault> {
-        if self.clustering.is_empty() {
-            return Ok(Clustering::EMPTY);
-        }
-        let values = decode_values(cursor, Some(buffer), &self.clustering)?;
-        Ok(Clustering::new(values, &self.clustering))
     }
 
     fn marker(&self, buffer: &Bytes, cursor: &mut Cursor<'_>, until: &[u8]) -> Result<Item, Fault> {
@@ -302,7 +330,7 @@ impl CellReader<'_> {
     #[inline]
     fn column(&mut self, body: &mut Cursor<'_>, column: &StoredColumn) -> Result<(), Fault> {
         if !column.is_complex {
-            let (_, cell) = self.cell(body, column)?;
+            let cell = self.cell(body, column, None)?;
             if let Some(id) = column.target
                 && column.keeps(cell.timestamp_us)
             {
@@ -321,7 +349,8 @@ impl CellReader<'_> {
             usize::try_from(body.uvint32()?).map_err(|_| Fault::Bad("a count of cells is negative"))?;
         let mut cells = Vec::with_capacity(count.min(body.remaining() / 2));
         for _ in 0..count {
-            let (path, cell) = self.cell(body, column)?;
+            let mut path = Bytes::new();
+            let cell = self.cell(body, column, Some(&mut path))?;
             if column.keeps(cell.timestamp_us) {
                 cells.push((path, cell));
             }
@@ -335,7 +364,12 @@ impl CellReader<'_> {
     }
 
     #[inline]
-    fn cell(&self, body: &mut Cursor<'_>, column: &StoredColumn) -> Result<(Bytes, Cell), Fault> {
+    fn cell(
+        &self,
+        body: &mut Cursor<'_>,
+        column: &StoredColumn,
+        path: Option<&mut Bytes>,
+    ) -> Result<Cell, Fault> {
         let flags = body.u8()?;
         let has = |flag: u8| flags & flag != 0;
         let (is_deleted, is_expiring) = (has(CELL_IS_DELETED), has(CELL_IS_EXPIRING));
@@ -365,16 +399,17 @@ impl CellReader<'_> {
                 ttl_s = self.layout.bases.ttl(body)?;
             }
         }
-        let path =
-            if column.is_complex { decode_value(body, Some(self.buffer), None)? } else { Bytes::new() };
-        let mut value = Bytes::new();
-        if !has(CELL_HAS_EMPTY_VALUE) {
-            let fixed = if column.is_complex { None } else { column.fixed };
-            value = decode_value(body, Some(self.buffer), fixed)?;
-            if is_deleted {
-                value = Bytes::new();
-            }
+        let is_complex = path.is_some();
+        if let Some(path) = path {
+            *path = decode_value(body, Some(self.buffer), None)?;
         }
-        Ok((path, Cell { timestamp_us, ttl_s, local_deletion_s, value }))
+        let value = if has(CELL_HAS_EMPTY_VALUE) {
+            Bytes::new()
+        } else {
+            let fixed = if is_complex { None } else { column.fixed };
+            let value = decode_value(body, Some(self.buffer), fixed)?;
+            if is_deleted { Bytes::new() } else { value }
+        };
+        Ok(Cell { timestamp_us, ttl_s, local_deletion_s, value })
     }
 }

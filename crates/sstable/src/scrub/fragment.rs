@@ -12,6 +12,7 @@ use model::{
 use super::survey::{BEFORE_ALL, BEHIND_ALL, Segment, Surveyor};
 use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
+use crate::row::clustering::Places;
 use crate::row::decode::Item;
 
 /// The last second that 32 bits with a sign can say, but one.
@@ -73,7 +74,9 @@ impl<'a> Fragment<'a> {
             return Ok(true);
         }
         let layout = &self.surveyor.layout;
-        let item = cursor.parse(|buffer, cursor| layout.item(buffer, cursor, BEFORE_ALL, BEHIND_ALL))?;
+        let item = cursor.parse(|buffer, cursor| {
+            layout.item(buffer, cursor, BEFORE_ALL, BEHIND_ALL, &mut Places::default())
+        })?;
         match item {
             Item::Row(row) => self.row(row),
             Item::Marker(marker) => self.marker(marker),

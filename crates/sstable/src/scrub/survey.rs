@@ -10,6 +10,7 @@ use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
 use crate::index::RowIndex;
 use crate::reader::SsTable;
+use crate::row::clustering::Places;
 use crate::row::columns::Layout;
 use crate::row::decode::Item;
 use crate::source::Source;
@@ -123,7 +124,9 @@ impl Surveyor {
         loop {
             let at = cursor.position();
             let layout = &self.layout;
-            match cursor.parse(|buffer, cursor| layout.item(buffer, cursor, BEFORE_ALL, BEHIND_ALL)) {
+            match cursor.parse(|buffer, cursor| {
+                layout.item(buffer, cursor, BEFORE_ALL, BEHIND_ALL, &mut Places::default())
+            }) {
                 Ok(Item::End | Item::Beyond) => {
                     state.cut(at, at);
                     state.survey.end = Some(cursor.position());

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use stdx::prng::Prng;
 
 use super::*;
+use crate::Marker;
 use crate::key::PartitionKey;
 use crate::partition::{PartitionStream, PartitionUpdate, RangeTombstone, Unfiltered};
 use crate::read::{Slice, Slices};
@@ -237,4 +238,20 @@ fn a_source_that_breaks_the_order_is_an_error() {
     let mut stream = merge_streams(Arc::clone(&table()), vec![Box::new(source)], false).unwrap();
     let failed = std::iter::from_fn(|| stream.next().transpose()).any(|next| next.is_err());
     assert!(failed);
+}
+
+#[test]
+fn a_range_cut_in_two_comes_out_of_one_source_as_out_of_two() {
+    let deletion = DeletionTime { timestamp_us: 9, local_deletion_s: 9 };
+    let start = |place| Marker { bound: bound(place, true, true), close: None, open: Some(deletion) };
+    let end = |place| Marker { bound: bound(place, false, true), close: Some(deletion), open: None };
+    let source = || {
+        let markers = vec![start(1), end(3), start(3), end(5)];
+        let header = crate::PartitionHeader { key: key(), deletion: DeletionTime::LIVE, static_row: None };
+        Box::new(Sliced::new(header, std::iter::empty(), markers, false)) as Box<dyn PartitionStream>
+    };
+    let from = |sources| drain(merge_streams(table(), sources, false).unwrap()).1;
+    let alone = from(vec![source()]);
+    assert_eq!(alone, [start(1), end(5)].map(Unfiltered::Marker));
+    assert_eq!(alone, from(vec![source(), source()]));
 }

@@ -51,8 +51,6 @@ impl Engine {
         }
     }
 
-    /// Saves what is in the caches that can be saved, for the next start: nothing yet, as blocks are not.
-    pub async fn save_caches(&self) {}
 
     /// Fetches what a read missed ([`BlockReads::cached_only`]). False: not all could be had, and the read must be run
     /// where it may wait ([`sstable::cache::reads::waiting`]), to meet the error in its place.

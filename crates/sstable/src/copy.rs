@@ -9,18 +9,17 @@
 //! Never here: merging.
 
 use bytes::Bytes;
-use model::value::comparable::{ROW_TERMINATOR, bound_terminator, encode_clustering_value};
+use model::value::comparable::bound_terminator;
 use model::{Bound, BoundKind, CqlType};
 use stdx::vint;
 
 use crate::cursor::{Cursor, Fault, describe};
 use crate::error::{ReadError, WriteError};
 use crate::metadata::EncodingStats;
-use crate::row::clustering::{decode_values, skip_values};
+use crate::row::clustering::{decode_values, place_of, skip_values};
 use crate::row::columns::Layout;
 use crate::row::deletion::Form;
 use crate::row::flags::*;
-use crate::statistics::header::fixed_bytes;
 use crate::walk::Walk;
 use crate::writer::Writer;
 
@@ -129,29 +128,6 @@ fn extent(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Result<Extent, 
     let body_start = cursor.position();
     cursor.take(body_bytes)?;
     Ok(Extent::Row { flags, values, body: (body_start, cursor.position()) })
-}
-
-/// Appends the byte-comparable place of a row.
-fn put_place(values: &[u8], types: &[(CqlType, bool)], out: &mut Vec<u8>) -> Result<(), Fault> {
-    let mut cursor = Cursor::new(values);
-    for batch in types.chunks(32) {
-        let header = cursor.uvint()?;
-        if batch.len() < 32 && header >> (2 * batch.len()) != 0 {
-            return Err(Fault::Bad("a clustering's header speaks of columns that do not exist"));
-        }
-        for (i, (ty, reversed)) in batch.iter().enumerate() {
-            let value = match (header >> (2 * i) & 3, fixed_bytes(ty)) {
-                (0, Some(count)) => Some(cursor.take(count)?),
-                (0, None) => Some(cursor.vbytes()?),
-                (1, _) => Some(&[][..]),
-                (2, _) => None,
-                _ => return Err(Fault::Bad("a clustering value is both empty and null")),
-            };
-            encode_clustering_value(value, ty, *reversed, out);
-        }
-    }
-    out.push(ROW_TERMINATOR);
-    Ok(())
 }
 
 /// What a row adds to the statistics.
@@ -321,8 +297,7 @@ impl Writer {
             let (values, body) = (&window[values.0..values.1], &window[body.0..body.1]);
             let corrupt = |fault: Fault| CopyError::Read(source.cursor.corrupt(whole(fault)));
             let (state, previous_bytes) = self.copy_state();
-            state.place.clear();
-            put_place(values, &map.clustering, &mut state.place).map_err(corrupt)?;
+            place_of(&mut Cursor::new(values), &map.clustering, &mut state.place).map_err(corrupt)?;
             if state.last_place().is_some_and(|last| last >= &*state.place) {
                 return Err(CopyError::Read(source.cursor.corrupt("the rows of a partition do not ascend")));
             }

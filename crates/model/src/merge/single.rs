@@ -1,7 +1,7 @@
 //! A source that is alone: nothing to merge, but the same promises hold of what comes out.
 
 use super::row::shadow_row;
-use super::stream::{BrokenSource, directed};
+use super::stream::{BrokenSource, changed, directed};
 use crate::partition::{Marker, PartitionHeader, PartitionStream, SourceError, Unfiltered};
 use crate::row::DeletionTime;
 
@@ -54,7 +54,7 @@ impl Single {
     }
 
     fn marker(&mut self, marker: Marker) -> Result<Option<Marker>, SourceError> {
-        let mut bound = marker.bound;
+        let bound = &marker.bound;
         let mut latest = marker.open;
         loop {
             match self.read()? {
@@ -66,15 +66,7 @@ impl Single {
             }
         }
         let open = latest.filter(|latest| latest.supersedes(&self.header.deletion));
-        let close = std::mem::replace(&mut self.open, open);
-        if close == open {
-            return Ok(None);
-        }
-        let wants_start = close.is_some() == self.reversed;
-        if bound.kind.is_start() != wants_start {
-            bound = bound.invert();
-        }
-        Ok(Some(Marker { bound, close, open }))
+        Ok(changed(marker.bound, &mut self.open, open, self.reversed))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::row::{merge_rows, shadow_row};
 use super::single::Single;
 use super::tombstones::{clip_tombstones, insert_tombstone};
-use crate::key::PartitionKey;
+use crate::key::{Bound, PartitionKey};
 use crate::partition::{
     Marker, PartitionHeader, PartitionStream, PartitionUpdate, RangeTombstone, SourceError, Unfiltered,
 };
@@ -153,7 +153,7 @@ impl Merge {
         let Some(Unfiltered::Marker(marker)) = self.sources[first].advance(self.reversed)? else {
             unreachable!("the head was a marker")
         };
-        let mut bound = marker.bound;
+        let bound = &marker.bound;
         for source in &mut self.sources[first..] {
             while matches!(&source.head, Some(Unfiltered::Marker(head)) if head.bound.order == bound.order) {
                 source.advance(self.reversed)?;
@@ -161,16 +161,24 @@ impl Merge {
         }
         let latest = self.sources.iter().filter_map(|source| source.open).reduce(DeletionTime::max);
         let open = latest.filter(|latest| latest.supersedes(&self.header.deletion));
-        let close = std::mem::replace(&mut self.open, open);
-        if close == open {
-            return Ok(None);
-        }
-        let wants_start = close.is_some() == self.reversed;
-        if bound.kind.is_start() != wants_start {
-            bound = bound.invert();
-        }
-        Ok(Some(Marker { bound, close, open }))
+        Ok(changed(marker.bound, &mut self.open, open, self.reversed))
     }
+}
+
+/// The marker at `bound` where the deletion that is open changes to `open`, if it does.
+pub(super) fn changed(
+    bound: Bound,
+    held: &mut Option<DeletionTime>,
+    open: Option<DeletionTime>,
+    reversed: bool,
+) -> Option<Marker> {
+    let close = std::mem::replace(held, open);
+    if close == open {
+        return None;
+    }
+    let wants_start = close.is_some() == reversed;
+    let bound = if bound.kind.is_start() == wants_start { bound } else { bound.invert() };
+    Some(Marker { bound, close, open })
 }
 
 /// A source whose rows are already those of the slices, in the direction of the stream: puts the markers between

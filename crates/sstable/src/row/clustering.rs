@@ -107,6 +107,9 @@ pub(crate) fn place_of(
     place.clear();
     for batch in types.chunks(BATCH) {
         let header = cursor.uvint()?;
+        if batch.len() < BATCH && header >> (2 * batch.len()) != 0 {
+            return Err(Fault::Bad("a clustering's header speaks of columns that do not exist"));
+        }
         for (i, (ty, reversed)) in batch.iter().enumerate() {
             let value = match (header >> (2 * i) & 3, fixed_bytes(ty)) {
                 (0, Some(count)) => Some(cursor.take(count)?),

@@ -51,7 +51,6 @@ impl Engine {
         }
     }
 
-
     /// Fetches what a read missed ([`BlockReads::cached_only`]). False: not all could be had, and the read must be run
     /// where it may wait ([`sstable::cache::reads::waiting`]), to meet the error in its place.
     pub async fn fetch(&self, reads: &mut BlockReads) -> bool {

@@ -65,6 +65,12 @@ impl Layout {
         self.rows = written / self.group_rows() * self.group_rows();
     }
 
+    /// The first group alone.
+    pub fn one_group(mut self) -> Layout {
+        self.rows = self.rows.min(self.group_rows());
+        self
+    }
+
     /// Partition and clustering of the row that is written as this one.
     fn place(&self, index: u64) -> (u64, u64) {
         let (group, within) = (index / self.group_rows(), index % self.group_rows());

@@ -241,7 +241,7 @@ impl Bench<'_> {
             Part::ReadsBeforeCompact => self.reads(all, "before compact"),
             Part::Compact => self.compact(),
             Part::Reads => self.reads(all, ""),
-            Part::CachedReads => self.reads(all.one_group(), "cached"),
+            Part::CachedReads => self.reads(all.few(), "cached"),
             Part::Scan => self.scan(),
             Part::Writes => self.writes(),
             Part::Small(count) => self.small(count),

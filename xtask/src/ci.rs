@@ -146,7 +146,7 @@ fn with_node(report: &mut Report) -> Result<(), String> {
         false => Ended::Skipped("tests/run_clients.py could not make .venv".to_owned()),
     });
     report.step("storage with little room", || {
-        python("python3", &["tests/storage/storage.py", &binary.to_string_lossy()])
+        ended(python("python3", &["tests/storage/storage.py", &binary.to_string_lossy()]))
     });
     report.step("Cassandra is the judge", || judge(&binary));
     Ok(())

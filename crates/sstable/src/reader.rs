@@ -28,6 +28,7 @@ use crate::scan::Scan;
 use crate::source::Source;
 use crate::statistics::Statistics;
 use crate::statistics::header::SerializationHeader;
+use crate::statistics::stats::{NO_COMPRESSION_RATIO, Stats};
 use crate::stream;
 use crate::trie::pages::Pages;
 
@@ -62,7 +63,18 @@ impl Drop for Farewell {
 impl SsTable {
     /// Opens it: reads and checks all but the partitions. Needs no schema.
     pub fn open(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Result<Arc<SsTable>, ReadError> {
-        SsTable::open_with(disk, descriptor, None)
+        SsTable::open_with(disk, descriptor, None, None)
+    }
+
+    /// Opens it for a scrub: filter, index and CRC.db are done without where they are missing or damaged; why is returned,
+    /// too. Statistics.db, CompressionInfo.db and Data.db must be there: no other file says what stands in these.
+    pub fn open_damaged(
+        disk: &Arc<dyn Disk>,
+        descriptor: &Descriptor,
+    ) -> Result<(Arc<SsTable>, Vec<ReadError>), ReadError> {
+        let mut done_without = Vec::new();
+        let sstable = SsTable::open_with(disk, descriptor, None, Some(&mut done_without))?;
+        Ok((sstable, done_without))
     }
 
     /// As [`SsTable::open`]; what is read of its data and indexes goes through `cache`.
@@ -71,34 +83,54 @@ impl SsTable {
         descriptor: &Descriptor,
         cache: &Arc<BlockCache>,
     ) -> Result<Arc<SsTable>, ReadError> {
-        SsTable::open_with(disk, descriptor, Some(cache))
+        SsTable::open_with(disk, descriptor, Some(cache), None)
     }
 
+    /// `done_without`: takes the errors of components that only look-ups need; without it each ends the opening.
     fn open_with(
         disk: &Arc<dyn Disk>,
         descriptor: &Descriptor,
         cache: Option<&Arc<BlockCache>>,
+        mut done_without: Option<&mut Vec<ReadError>>,
     ) -> Result<Arc<SsTable>, ReadError> {
-        let files = Files { disk, descriptor, cache };
-        let version = descriptor.version;
-        let statistics = Statistics::parse(&files.required(Component::Statistics)?, version)?;
-        let partitioner = Partitioner::from_class(&statistics.partitioner, &statistics.header)?;
-        let filter = match files.whole(Component::Filter)? {
-            Some(bytes) if !bytes.is_empty() => Some(
-                Filter::parse(&bytes, version.is_3x())
-                    .map_err(|fault| ReadError::corrupt(Component::Filter, 0, describe(fault)))?,
-            ),
-            _ => None,
+        let mut spare = |error: ReadError| match &mut done_without {
+            Some(list) => {
+                list.push(error);
+                Ok(())
+            }
+            None => Err(error),
         };
-        let data = Arc::new(files.data()?);
-        let index = files.index(partitioner, &statistics.header)?;
-        let (first, last) = index.ends();
+        let files = Files { disk, descriptor, cache };
+        let statistics = Statistics::parse(&files.required(Component::Statistics)?, descriptor.version)?;
+        let partitioner = Partitioner::from_class(&statistics.partitioner, &statistics.header)?;
+        let filter = match files.filter() {
+            Ok(filter) => filter,
+            Err(error) => {
+                spare(error)?;
+                None
+            }
+        };
         let stats = &statistics.stats;
-        let has_ends = !version.has_short_deletions();
-        if has_ends && (*stats.first_key != *first.key || *stats.last_key != *last.key) {
-            let found = "its first and last key are not those of Statistics.db";
-            return Err(ReadError::corrupt(files.index_component(), 0, found));
-        }
+        let data = match files.data(stats, true) {
+            // A CRC.db with chunks of another size is garbage to a scrub.
+            Err(
+                error
+                @ (ReadError::Corrupt { component: Component::Crc, .. } | ReadError::Unsupported { .. }),
+            ) => {
+                spare(error)?;
+                files.data(stats, false)?
+            }
+            data => data?,
+        };
+        let opened = files.index(partitioner.clone(), &statistics.header);
+        let index = match opened.and_then(|index| files.check_ends(&index, stats).map(|()| index)) {
+            Ok(index) => index,
+            Err(error) => {
+                spare(error)?;
+                Index::lost(partitioner, stats, data.data_bytes())
+            }
+        };
+        let data = Arc::new(data);
         let metadata = metadata(&statistics, &index, data.data_bytes(), files.bytes()?);
         Ok(Arc::new(SsTable {
             descriptor: descriptor.clone(),
@@ -279,7 +311,28 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    fn data(&self) -> Result<DataFile, ReadError> {
+    /// `None`: there is none, or an empty one.
+    fn filter(&self) -> Result<Option<Filter>, ReadError> {
+        let bytes = self.whole(Component::Filter)?.filter(|bytes| !bytes.is_empty());
+        let parse = |bytes: Vec<u8>| Filter::parse(&bytes, self.descriptor.version.is_3x());
+        bytes
+            .map(parse)
+            .transpose()
+            .map_err(|fault| ReadError::corrupt(Component::Filter, 0, describe(fault)))
+    }
+
+    /// First and last key must be those that the statistics say, in versions that do.
+    fn check_ends(&self, index: &Index, stats: &Stats) -> Result<(), ReadError> {
+        let (first, last) = index.ends();
+        let has_ends = !self.descriptor.version.has_short_deletions();
+        if has_ends && (*stats.first_key != *first.key || *stats.last_key != *last.key) {
+            let found = "its first and last key are not those of Statistics.db";
+            return Err(ReadError::corrupt(self.index_component(), 0, found));
+        }
+        Ok(())
+    }
+
+    fn data(&self, stats: &Stats, with_crcs: bool) -> Result<DataFile, ReadError> {
         let component = Component::Data;
         let io = |source| ReadError::io(component, 0, source);
         let file = self.disk.open(&self.descriptor.path(component), OpenMode::Read).map_err(io)?;
@@ -289,7 +342,14 @@ impl Files<'_> {
                 let info = CompressionInfo::parse(&bytes, file_bytes, self.descriptor.version.is_3x())?;
                 Ok(DataFile::compressed(file, file_bytes, info, self.cache))
             }
-            None => DataFile::plain(file, file_bytes, self.whole(Component::Crc)?.as_deref(), self.cache),
+            None => {
+                let crcs = self.whole(Component::Crc)?;
+                if crcs.is_none() && stats.compression_ratio != NO_COMPRESSION_RATIO {
+                    let found = "it is missing, and Statistics.db says that Data.db is compressed";
+                    return Err(ReadError::corrupt(Component::CompressionInfo, 0, found));
+                }
+                DataFile::plain(file, file_bytes, crcs.as_deref().filter(|_| with_crcs), self.cache)
+            }
         }
     }
 

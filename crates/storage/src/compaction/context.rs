@@ -14,7 +14,7 @@ use std::time::Duration;
 use model::TableId;
 use parking_lot::{Mutex, RwLock};
 use runtime::Runtime;
-use sstable::SsTable;
+use sstable::{Caches, SsTable};
 use tokio::sync::{Notify, Semaphore};
 use uuid::{Timestamp, Uuid};
 
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub runtime: Runtime,
     /// Their locks are the shards' locks.
     pub logs: Vec<Arc<ShardLog>>,
+    /// What is written is read through them from then on.
+    pub caches: Caches,
     pub host_id: Uuid,
     pub commitlog_dir: PathBuf,
     /// The engine is gone: the files are another's.
@@ -51,10 +53,16 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(runtime: &Runtime, options: &EngineOptions, logs: &[Arc<ShardLog>]) -> Context {
+    pub(crate) fn new(
+        runtime: &Runtime,
+        options: &EngineOptions,
+        logs: &[Arc<ShardLog>],
+        caches: &Caches,
+    ) -> Context {
         Context {
             runtime: runtime.clone(),
             logs: logs.to_vec(),
+            caches: caches.clone(),
             host_id: options.host_id,
             commitlog_dir: options.commitlog_dir.clone(),
             is_closed: Arc::default(),

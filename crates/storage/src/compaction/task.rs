@@ -384,7 +384,8 @@ impl Task {
             return Ok(());
         }
         let opened = match writer.finish() {
-            Ok(_) => SsTable::open(disk, &descriptor).map_err(|error| Box::new(error) as SourceError),
+            Ok(_) => SsTable::open_cached(disk, &descriptor, &self.context.caches)
+                .map_err(|error| Box::new(error) as SourceError),
             Err(error) => Err(Box::new(error) as SourceError),
         };
         match opened {

@@ -11,8 +11,13 @@ mod read;
 mod row_read;
 mod scan;
 
+mod cached_read;
+
 mod caches;
 pub use caches::{CacheKind, CacheStats};
+
+pub(crate) mod saved;
+use saved::SAVED_KINDS;
 
 pub(crate) mod flush;
 
@@ -47,10 +52,11 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
 use parking_lot::Mutex;
 use runtime::Runtime;
-use sstable::{BlockCache, Descriptor, SsTable};
+use sstable::{BlockCache, Caches, Descriptor, KeyCache, SsTable};
 
 use crate::commitlog::{LogShared, ShardLog};
 use crate::compaction::context::Context;
+use crate::row_cache::RowCache;
 use crate::table::TableState;
 use crate::{Commit, EngineOptions, OpenError, ReadError, WriteError};
 
@@ -66,8 +72,9 @@ pub struct Engine {
 struct Core {
     runtime: Runtime,
     options: EngineOptions,
-    /// Blocks of all SSTables that serve reads.
-    blocks: Arc<BlockCache>,
+    /// Of all SSTables that serve reads.
+    caches: Caches,
+    rows: RowCache,
     damage: Arc<Damage>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
@@ -257,12 +264,17 @@ impl Core {
         options.commitlog_bytes_total = options.commitlog_bytes_total.max(2 * active_bytes);
         let log = LogShared::new(runtime, &options);
         let logs: Vec<_> = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
-        let compactions = Arc::new(Context::new(runtime, &options, &logs));
+        let caches = Caches {
+            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+            keys: Arc::new(KeyCache::new(options.key_cache_bytes)),
+        };
+        let compactions = Arc::new(Context::new(runtime, &options, &logs, &caches));
         let incremental_backups = AtomicBool::new(options.incremental_backups);
         let room = Room::new((options.memtable_bytes_total / 8).max(1 << 20));
         Core {
             runtime: runtime.clone(),
-            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+            rows: RowCache::new(options.row_cache_bytes),
+            caches,
             damage: Damage::new(&options),
             options,
             log,
@@ -303,7 +315,7 @@ impl Core {
 
     /// Opens an SSTable that is to serve reads.
     fn open_sstable(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
-        SsTable::open_cached(self.runtime.disk(), descriptor, &self.blocks)
+        SsTable::open_cached(self.runtime.disk(), descriptor, &self.caches)
     }
 
     fn table(&self, id: TableId) -> Option<Arc<TableState>> {
@@ -329,6 +341,9 @@ impl Core {
             // What it says of itself as safe now covers all: damage is told from a torn tail.
             log.lock().close(true);
             log.write_and_sync()?;
+        }
+        for kind in SAVED_KINDS {
+            self.save_cache(kind);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use model::TableId;
 use parking_lot::{Mutex, RwLock};
 use runtime::Runtime;
-use sstable::{Caches, SsTable};
+use sstable::{BlockCache, Caches, Descriptor, KeyCache, SsTable};
 use tokio::sync::{Notify, Semaphore};
 use uuid::{Timestamp, Uuid};
 
@@ -29,10 +29,10 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 /// What all operations share.
 pub(crate) struct Context {
     pub runtime: Runtime,
+    /// Of all SSTables that serve reads.
+    pub caches: Caches,
     /// Their locks are the shards' locks.
     pub logs: Vec<Arc<ShardLog>>,
-    /// What is written is read through them from then on.
-    pub caches: Caches,
     pub host_id: Uuid,
     pub commitlog_dir: PathBuf,
     /// The engine is gone: the files are another's.
@@ -53,16 +53,14 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(
-        runtime: &Runtime,
-        options: &EngineOptions,
-        logs: &[Arc<ShardLog>],
-        caches: &Caches,
-    ) -> Context {
+    pub(crate) fn new(runtime: &Runtime, options: &EngineOptions, logs: &[Arc<ShardLog>]) -> Context {
         Context {
             runtime: runtime.clone(),
+            caches: Caches {
+                blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+                keys: Arc::new(KeyCache::new(options.key_cache_bytes)),
+            },
             logs: logs.to_vec(),
-            caches: caches.clone(),
             host_id: options.host_id,
             commitlog_dir: options.commitlog_dir.clone(),
             is_closed: Arc::default(),
@@ -75,6 +73,11 @@ impl Context {
             completed_count: AtomicU64::new(0),
             compacted_bytes: AtomicU64::new(0),
         }
+    }
+
+    /// Opens an SSTable that is to serve reads.
+    pub(crate) fn open(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
+        SsTable::open_cached(self.runtime.disk(), descriptor, &self.caches)
     }
 
     /// Waits as long as reading so many bytes takes at most throughput, or until `progress` is stopped.

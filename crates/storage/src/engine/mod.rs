@@ -52,7 +52,7 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
 use parking_lot::Mutex;
 use runtime::Runtime;
-use sstable::{BlockCache, Caches, Descriptor, KeyCache, SsTable};
+use sstable::{Caches, Descriptor, SsTable};
 
 use crate::commitlog::{LogShared, ShardLog};
 use crate::compaction::context::Context;
@@ -264,17 +264,13 @@ impl Core {
         options.commitlog_bytes_total = options.commitlog_bytes_total.max(2 * active_bytes);
         let log = LogShared::new(runtime, &options);
         let logs: Vec<_> = (0..runtime.shard_count()).map(|shard| ShardLog::new(&log, shard)).collect();
-        let caches = Caches {
-            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
-            keys: Arc::new(KeyCache::new(options.key_cache_bytes)),
-        };
-        let compactions = Arc::new(Context::new(runtime, &options, &logs, &caches));
+        let compactions = Arc::new(Context::new(runtime, &options, &logs));
         let incremental_backups = AtomicBool::new(options.incremental_backups);
         let room = Room::new((options.memtable_bytes_total / 8).max(1 << 20));
         Core {
             runtime: runtime.clone(),
             rows: RowCache::new(options.row_cache_bytes),
-            caches,
+            caches: compactions.caches.clone(),
             damage: Damage::new(&options),
             options,
             log,
@@ -315,7 +311,7 @@ impl Core {
 
     /// Opens an SSTable that is to serve reads.
     fn open_sstable(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
-        SsTable::open_cached(self.runtime.disk(), descriptor, &self.caches)
+        self.compactions.open(descriptor)
     }
 
     fn table(&self, id: TableId) -> Option<Arc<TableState>> {

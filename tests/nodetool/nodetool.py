@@ -372,10 +372,9 @@ def caches(node):
     # SSTables with an Index.db: the table's own, written in that format and brought back.
     node.nodetool("flush", "shop", "heads")
     node.nodetool("compact", "shop", "heads")
-    [data] = [str(path) for path in node.table_dir("heads").glob("da-*-Data.db")]
+    [data] = node.nodetool("getsstables", "shop", "heads", "1").split()
     out = node.folder / "big"
-    out.mkdir()
-    subprocess.run([node.binary, "sstable", "export", "--format", "oa", data, str(out)], check=True, capture_output=True, cwd=node.folder)
+    subprocess.run([node.binary, "sstable", "export", "--format", "oa", "--to", str(out), data], check=True, capture_output=True, cwd=node.folder)
     node.session.execute("TRUNCATE shop.heads")
     same(list(node.session.execute(first)), [], "the head of nothing")
     node.nodetool("import", "--copy-data", "shop", "heads", str(out))

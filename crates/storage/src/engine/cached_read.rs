@@ -92,7 +92,7 @@ impl Core {
     /// Counts a read that was answered by the cache, or not.
     fn note_rows(&self, is_hit: bool, asked: Asked<'_>) {
         // A read that is run again, for want of what is behind the head, finds what it put there itself.
-        if !asked.is_warming && !(is_hit && is_repeated()) {
+        if !(asked.is_warming || is_hit && is_repeated()) {
             self.rows.note(is_hit);
         }
     }

@@ -44,7 +44,8 @@ class Node:
         self.process = self.cluster = self.session = None
 
     def start(self, admin=True):
-        command = [self.binary, "--data-dir", str(self.folder / "data"), "--native-transport-port", str(self.port)]
+        command = [self.binary, "--data-dir", str(self.folder / "data"), "--native-transport-port", str(self.port),
+                   "--set", "row_cache_size=16MiB", "--set", "row_cache_save_period=1h"]
         if admin:
             command += ["--admin-port", str(self.admin_port)]
         self.log = open(self.folder / "node.log", "ab")
@@ -333,8 +334,57 @@ def switches(node):
     has(node.nodetool("setcompactionthroughput", "much", code=1), "much")
     has(node.nodetool("getconcurrentcompactors"), "Current concurrent compactors in the system is: \n")
     has(node.nodetool("getcompactionthreshold", "shop", "orders"), "Current compaction thresholds for shop/orders: \n min = ")
-    for cache in ("key", "row", "counter"):
-        node.nodetool(f"invalidate{cache}cache")
+    node.nodetool("invalidatecountercache")
+
+
+def cache(node, name):
+    """Entries, hits and requests of a cache; and its line."""
+    [line] = [line for line in node.nodetool("info").splitlines() if line.startswith(name)]
+    found = re.fullmatch(r"[A-Za-z ]+: entries (\d+), size .+, capacity .+, (\d+) hits, (\d+) requests, \S+ recent hit rate, \d+ save period in seconds", line)
+    assert found, line
+    return tuple(map(int, found.groups())), line
+
+
+def caches(node):
+    node.session.execute("CREATE TABLE shop.heads (k int, c int, v text, PRIMARY KEY (k, c)) "
+                         "WITH caching = {'keys': 'ALL', 'rows_per_partition': '2'}")
+    for c in range(5):
+        node.session.execute(f"INSERT INTO shop.heads (k, c, v) VALUES (1, {c}, 'v{c}')")
+    node.nodetool("flush", "shop", "heads")
+    node.nodetool("invalidaterowcache")
+    (_, hits, requests), line = cache(node, "Row Cache")
+    has(line, "entries 0, size 0 bytes, capacity 16 MiB", "3600 save period in seconds")
+    first = "SELECT v FROM shop.heads WHERE k = 1 LIMIT 2"
+    for _ in range(3):
+        same(list(node.session.execute(first)), [("v0",), ("v1",)], "the head")
+    same(cache(node, "Row Cache")[0], (1, hits + 2, requests + 3), "row cache")
+    # Another table's change is none of this one.
+    node.session.execute("ALTER TABLE shop.nothing WITH comment = 'still nothing'")
+    node.session.execute("UPDATE shop.heads SET v = 'new' WHERE k = 1 AND c = 1")
+    for _ in range(2):
+        same(list(node.session.execute(first)), [("v0",), ("new",)], "the head after a write")
+    same(cache(node, "Row Cache")[0], (1, hits + 3, requests + 5), "row cache after a write")
+    same([v for v, in node.session.execute("SELECT v FROM shop.heads WHERE k = 1")], ["v0", "new", "v2", "v3", "v4"], "all rows")
+    node.nodetool("invalidaterowcache")
+    same(cache(node, "Row Cache")[0][0], 0, "row cache, emptied")
+    same(list(node.session.execute(first)), [("v0",), ("new",)], "the head after it was emptied")
+
+    # SSTables with an Index.db: the table's own, written in that format and brought back.
+    node.nodetool("flush", "shop", "heads")
+    node.nodetool("compact", "shop", "heads")
+    [data] = node.nodetool("getsstables", "shop", "heads", "1").split()
+    out = node.folder / "big"
+    subprocess.run([node.binary, "sstable", "export", "--format", "oa", "--to", str(out), data], check=True, capture_output=True, cwd=node.folder)
+    node.session.execute("TRUNCATE shop.heads")
+    same(list(node.session.execute(first)), [], "the head of nothing")
+    node.nodetool("import", "--copy-data", "shop", "heads", str(out))
+    node.nodetool("invalidatekeycache")
+    (_, hits, requests), line = cache(node, "Key Cache")
+    has(line, "entries 0, size 0 bytes", "14400 save period in seconds")
+    for _ in range(2):
+        same(list(node.session.execute("SELECT v FROM shop.heads WHERE k = 1 AND c = 3")), [("v3",)], "one row")
+    same(cache(node, "Key Cache")[0], (1, hits + 1, requests + 2), "key cache")
+    same(list(node.session.execute(first)), [("v0",), ("new",)], "the head of what was imported")
 
 
 def words_that_make_no_sense(node):
@@ -407,6 +457,7 @@ def a_port_that_is_taken(node):
 
 def drain_and_restart(node):
     before = node.rows()
+    cached = [name for name in ("Row Cache", "Key Cache") if cache(node, name)[0][0] > 0]
     node.cluster.shutdown()
     node.cluster = None
     node.nodetool("drain")
@@ -419,12 +470,18 @@ def drain_and_restart(node):
     same(node.stop(), 0, "the end of a drained node")
     node.start()
     node.connect()
+    for name in cached:
+        deadline = time.monotonic() + 5
+        while cache(node, name)[0][0] == 0:
+            assert time.monotonic() < deadline, f"{name} is not warmed"
+            time.sleep(0.05)
+        same(cache(node, name)[0][1:], (0, 0), f"{name}: warming is no request")
     same(node.rows(), before, "after a restart")
     same(next(iter(node.session.execute("SELECT count FROM shop.hits WHERE page = 'start'")))[0], 5, "the counter")
 
 
 CASES = [load, loopback_only, who_and_where, flush_and_statistics, snapshots, the_way_back, from_the_schema_file, refresh, backups,
-         compaction, switches, words_that_make_no_sense, requests_that_make_no_sense, a_port_that_is_taken, drain_and_restart]
+         compaction, switches, caches, words_that_make_no_sense, requests_that_make_no_sense, a_port_that_is_taken, drain_and_restart]
 
 
 def main():

@@ -9,7 +9,8 @@ use model::token::murmur3_x64_128;
 use model::{PartitionKey, Slices, Table};
 use runtime::{Disk, OpenMode};
 
-use crate::cache::BlockCache;
+use crate::cache::keys::{KeyCache, OwnKeys};
+use crate::cache::{BlockCache, Caches};
 use crate::chunk::info::CompressionInfo;
 use crate::chunk::reader::{DataCursor, DataFile};
 use crate::cursor::describe;
@@ -77,20 +78,20 @@ impl SsTable {
         Ok((sstable, done_without))
     }
 
-    /// As [`SsTable::open`]; what is read of its data and indexes goes through `cache`.
+    /// As [`SsTable::open`]; what is read of its data and indexes goes through the caches.
     pub fn open_cached(
         disk: &Arc<dyn Disk>,
         descriptor: &Descriptor,
-        cache: &Arc<BlockCache>,
+        caches: &Caches,
     ) -> Result<Arc<SsTable>, ReadError> {
-        SsTable::open_with(disk, descriptor, Some(cache), None)
+        SsTable::open_with(disk, descriptor, Some(caches), None)
     }
 
     /// `done_without`: takes the errors of components that only look-ups need; without it each ends the opening.
     fn open_with(
         disk: &Arc<dyn Disk>,
         descriptor: &Descriptor,
-        cache: Option<&Arc<BlockCache>>,
+        caches: Option<&Caches>,
         mut done_without: Option<&mut Vec<ReadError>>,
     ) -> Result<Arc<SsTable>, ReadError> {
         let mut spare = |error: ReadError| match &mut done_without {
@@ -100,7 +101,8 @@ impl SsTable {
             }
             None => Err(error),
         };
-        let files = Files { disk, descriptor, cache };
+        let cache = caches.map(|caches| &caches.blocks);
+        let files = Files { disk, descriptor, cache, keys: caches.map(|caches| &caches.keys) };
         let statistics = Statistics::parse(&files.required(Component::Statistics)?, descriptor.version)?;
         let partitioner = Partitioner::from_class(&statistics.partitioner, &statistics.header)?;
         let filter = match files.filter() {
@@ -188,12 +190,30 @@ impl SsTable {
         if !self.may_contain(key) {
             return Ok(None);
         }
-        let Some(located) = self.index.find(key)? else { return Ok(None) };
+        let is_cached = table.options.caching.has_keys();
+        let Some(located) = self.index.find(key, is_cached)? else { return Ok(None) };
         let cursor = self.cursor(table);
         let Some(source) = self.open_located(&self.layout(table)?, located, cursor, Some(key))? else {
             return Ok(None);
         };
         Ok(Some(stream::open(source, slices, reversed)))
+    }
+
+    /// The number of its keys in the key cache ([`KeyCache::keys`]); `None`: it has none there, and never will.
+    pub fn key_cache_number(&self) -> Option<u64> {
+        match &self.index {
+            Index::Big(big) => big.keys.as_ref().map(|keys| keys.sstable),
+            Index::Bti { .. } | Index::Lost { .. } => None,
+        }
+    }
+
+    /// Looks a partition up and keeps what the index says of it in the key cache.
+    pub fn warm_key(&self, key: &PartitionKey) -> Result<(), ReadError> {
+        let key = &self.metadata.partitioner.key(key.key.clone());
+        match &self.index {
+            Index::Big(big) if self.may_contain(key) => big.warm(key),
+            Index::Big(_) | Index::Bti { .. } | Index::Lost { .. } => Ok(()),
+        }
     }
 
     /// Its partitions after `start` up to and including `end`, in order.
@@ -308,6 +328,7 @@ struct Files<'a> {
     disk: &'a Arc<dyn Disk>,
     descriptor: &'a Descriptor,
     cache: Option<&'a Arc<BlockCache>>,
+    keys: Option<&'a Arc<KeyCache>>,
 }
 
 impl Files<'_> {
@@ -365,7 +386,10 @@ impl Files<'_> {
         let shape =
             Shape { clustering: header.clustering_types().into(), form: Form::of(self.descriptor.version) };
         let summary = self.whole(Component::Summary)?;
-        Ok(Index::Big(BigIndex::open(self.pages(Component::Index)?, summary.as_deref(), partitioner, shape)?))
+        let mut index =
+            BigIndex::open(self.pages(Component::Index)?, summary.as_deref(), partitioner, shape)?;
+        index.keys = self.keys.and_then(OwnKeys::new);
+        Ok(Index::Big(index))
     }
 
     fn pages(&self, component: Component) -> Result<Pages, ReadError> {

@@ -43,12 +43,15 @@ mod table;
 
 mod memtable;
 
+mod row_cache;
+
 mod commitlog;
 pub use commitlog::{Commit, Synced};
 
 /// Entry points for fuzzing.
 pub mod fuzz {
     pub use crate::commitlog::replay::fuzz_segment;
+    pub use crate::engine::saved::fuzz_saved_cache;
 }
 
 #[cfg(test)]

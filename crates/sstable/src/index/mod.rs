@@ -122,12 +122,13 @@ impl Index {
     }
 
     /// Where the partition may be: its key must be compared with the one in Data.db.
-    pub(crate) fn find(&self, key: &PartitionKey) -> Result<Option<Located>, ReadError> {
+    /// `is_cached`: the key cache is asked first, and told of what was found.
+    pub(crate) fn find(&self, key: &PartitionKey, is_cached: bool) -> Result<Option<Located>, ReadError> {
         match self {
             Index::Bti { partitions, rows } => {
                 partitions.find(key)?.map(|target| located(rows, target)).transpose()
             }
-            Index::Big(big) => big.find(key),
+            Index::Big(big) => big.find(key, is_cached),
             Index::Lost { .. } => Err(no_index()),
         }
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use model::TableId;
 use parking_lot::{Mutex, RwLock};
 use runtime::Runtime;
-use sstable::{BlockCache, Descriptor, SsTable};
+use sstable::{BlockCache, Caches, Descriptor, KeyCache, SsTable};
 use tokio::sync::{Notify, Semaphore};
 use uuid::{Timestamp, Uuid};
 
@@ -30,7 +30,7 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 pub(crate) struct Context {
     pub runtime: Runtime,
     /// Of all SSTables that serve reads.
-    pub blocks: Arc<BlockCache>,
+    pub caches: Caches,
     /// Their locks are the shards' locks.
     pub logs: Vec<Arc<ShardLog>>,
     pub host_id: Uuid,
@@ -56,7 +56,10 @@ impl Context {
     pub(crate) fn new(runtime: &Runtime, options: &EngineOptions, logs: &[Arc<ShardLog>]) -> Context {
         Context {
             runtime: runtime.clone(),
-            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+            caches: Caches {
+                blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+                keys: Arc::new(KeyCache::new(options.key_cache_bytes)),
+            },
             logs: logs.to_vec(),
             host_id: options.host_id,
             commitlog_dir: options.commitlog_dir.clone(),
@@ -74,7 +77,7 @@ impl Context {
 
     /// Opens an SSTable that is to serve reads.
     pub(crate) fn open(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
-        SsTable::open_cached(self.runtime.disk(), descriptor, &self.blocks)
+        SsTable::open_cached(self.runtime.disk(), descriptor, &self.caches)
     }
 
     /// Waits as long as reading so many bytes takes at most throughput, or until `progress` is stopped.

@@ -11,8 +11,13 @@ mod read;
 mod row_read;
 mod scan;
 
+mod cached_read;
+
 mod caches;
 pub use caches::{CacheKind, CacheStats};
+
+pub(crate) mod saved;
+use saved::SAVED_KINDS;
 
 pub(crate) mod flush;
 
@@ -47,10 +52,11 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
 use parking_lot::Mutex;
 use runtime::Runtime;
-use sstable::{BlockCache, Descriptor, SsTable};
+use sstable::{Caches, Descriptor, SsTable};
 
 use crate::commitlog::{LogShared, ShardLog};
 use crate::compaction::context::Context;
+use crate::row_cache::RowCache;
 use crate::table::TableState;
 use crate::{Commit, EngineOptions, OpenError, ReadError, WriteError};
 
@@ -66,8 +72,9 @@ pub struct Engine {
 struct Core {
     runtime: Runtime,
     options: EngineOptions,
-    /// Blocks of all SSTables that serve reads.
-    blocks: Arc<BlockCache>,
+    /// Of all SSTables that serve reads.
+    caches: Caches,
+    rows: RowCache,
     damage: Arc<Damage>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
@@ -262,7 +269,8 @@ impl Core {
         let room = Room::new((options.memtable_bytes_total / 8).max(1 << 20));
         Core {
             runtime: runtime.clone(),
-            blocks: compactions.blocks.clone(),
+            rows: RowCache::new(options.row_cache_bytes),
+            caches: compactions.caches.clone(),
             damage: Damage::new(&options),
             options,
             log,
@@ -329,6 +337,9 @@ impl Core {
             // What it says of itself as safe now covers all: damage is told from a torn tail.
             log.lock().close(true);
             log.write_and_sync()?;
+        }
+        for kind in SAVED_KINDS {
+            self.save_cache(kind);
         }
         Ok(())
     }

@@ -93,6 +93,7 @@ pub(super) fn open(
         tracing::warn!("snapshots could not be looked through: {error}");
     }
     core.start_periodic_flushes();
+    core.start_caches();
     Ok(())
 }
 

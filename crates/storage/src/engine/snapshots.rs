@@ -238,7 +238,7 @@ impl Core {
             let taken = {
                 let _shard = self.logs[slot].lock();
                 let taken = table.slots[slot].view.load_full();
-                table.change_view(slot, |view| *view = Default::default());
+                table.change_data(slot, |view| *view = Default::default());
                 taken
             };
             for memtable in taken.memtables() {

@@ -17,6 +17,7 @@ use crate::commitlog::shard_log::Appender;
 use crate::memtable::Memtable;
 use crate::metrics::is_sampled;
 use crate::options::SyncMode;
+use crate::row_cache::RowStamps;
 use crate::table::TableState;
 use crate::{Commit, WriteError};
 
@@ -259,7 +260,10 @@ impl Core {
         let mut grown = 0;
         for target in group {
             let view = target.state.slots[target.shard].view.load();
-            grown += apply_to_memtable(target, &view.active);
+            grown += match target.state.rows.get() {
+                None => apply_to_memtable(target, &view.active),
+                Some(stamps) => self.apply_and_forget(stamps, target, &view.active),
+            };
             match &appended {
                 Some(appended) if target.state.is_durable.load(Ordering::Relaxed) => {
                     view.active.note_logged(appended);
@@ -273,6 +277,22 @@ impl Core {
             commit.add(self.logs[group[0].shard].clone(), appended.end);
         }
         Ok(())
+    }
+
+    /// As [`apply_to_memtable`], for tables that have used the row cache: what it has of the partition is not served
+    /// from before the change on, and what reads put there meanwhile never.
+    #[cold]
+    fn apply_and_forget(&self, stamps: &RowStamps, target: &Target<'_>, memtable: &Memtable) -> isize {
+        let key = &target.mutation.key;
+        #[cfg(test)]
+        if crate::tests::planted::write_keeps_rows() {
+            return apply_to_memtable(target, memtable);
+        }
+        stamps.change(target.shard, key);
+        let grown = apply_to_memtable(target, memtable);
+        stamps.change(target.shard, key);
+        self.rows.forget(stamps.table, key);
+        grown
     }
 
     /// For tables that are flushed after a time.

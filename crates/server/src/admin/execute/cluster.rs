@@ -90,12 +90,13 @@ impl Admin {
             };
             format!(
                 "entries {}, size {}, capacity {}, {} hits, {} requests, {rate} recent hit rate, \
-                 0 save period in seconds",
+                 {} save period in seconds",
                 stats.entries,
                 units::bytes(stats.bytes as f64),
                 units::bytes(stats.capacity_bytes as f64),
                 stats.hits,
-                stats.requests
+                stats.requests,
+                self.engine().cache_save_period(kind).as_secs()
             )
         };
         kinds.map(|(name, kind)| (name, line(kind))).to_vec()

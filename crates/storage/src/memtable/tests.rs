@@ -88,8 +88,8 @@ fn partitions_are_a_sorted_map_even_where_tokens_collide() {
             let (a, b) = (a.clone().min(b.clone()), a.max(b));
             let bounds = [Bound::Unbounded, Bound::Included(&a), Bound::Excluded(&a)];
             for start in bounds {
-                let found: Vec<PartitionKey> =
-                    partitions.range(start, Bound::Included(&b)).map(|(key, _)| key).collect();
+                let found = partitions.range(start, Bound::Included(&b), usize::MAX);
+                let found: Vec<PartitionKey> = found.into_iter().map(|(key, _)| key).collect();
                 let expected: Vec<PartitionKey> = model
                     .range::<PartitionKey, _>((start, Bound::Included(&b)))
                     .map(|(key, ())| key.clone())

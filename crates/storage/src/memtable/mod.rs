@@ -115,6 +115,11 @@ impl Memtable {
         self.inner.lock().partitions.prefetch_slot(key);
     }
 
+    /// Asks for the memory of the partition's row, once that of [`Memtable::prefetch_slot`] is there.
+    pub(crate) fn prefetch_row(&self, key: &PartitionKey) {
+        self.inner.lock().partitions.prefetch_row(key);
+    }
+
     /// Notes that a write was replayed from a segment of an earlier run.
     pub(crate) fn note_replayed(&self, segment: &Arc<Segment>) {
         self.inner.lock().hold(segment);

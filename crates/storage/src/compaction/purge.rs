@@ -2,7 +2,8 @@
 //!
 //! A tombstone goes when it is older than `gc_grace_seconds` and nothing outside of the compaction can hold data that
 //! it shadows: no memtable, and no SSTable whose key range and Bloom filter admit the key, may hold anything as old as
-//! it. What has expired becomes a tombstone as of its write, and that may go at once.
+//! it. What has expired becomes a tombstone as of its write, and that may go at once; it stays as it is while others may
+//! hold a cell of the same time, because a tombstone wins ties that an expired cell loses (to a cell that expires later).
 //!
 //! Read in order: [`Limits`] (by time), [`Elsewhere`] (what others hold), [`Purge`] (a partition without it).
 //!
@@ -158,9 +159,11 @@ impl Rule {
         {
             return answer;
         }
-        if local_deletion_s >= self.limits.gc_before_s {
-            return false;
-        }
+        local_deletion_s < self.limits.gc_before_s && self.is_oldest(timestamp_us)
+    }
+
+    /// True if all that others hold of the partition is younger.
+    fn is_oldest(&mut self, timestamp_us: i64) -> bool {
         let elsewhere = &self.elsewhere;
         let key = &self.key;
         timestamp_us < *self.min_timestamp_us.get_or_insert_with(|| elsewhere.min_timestamp_us(key))
@@ -224,7 +227,7 @@ impl Rule {
         if self.is_purgeable(cell.timestamp_us, cell.local_deletion_s) {
             return false;
         }
-        if !cell.is_expiring() {
+        if !cell.is_expiring() || !self.is_oldest(cell.timestamp_us) {
             return true;
         }
         let written_s = cell.local_deletion_s.saturating_sub(u32::try_from(cell.ttl_s).unwrap_or(0));

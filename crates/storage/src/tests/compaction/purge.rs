@@ -140,17 +140,34 @@ fn newer_data_elsewhere_does_not_keep_a_tombstone() {
     });
 }
 
+/// One row, written at 5 us, that expires at this second.
+fn expiring(table: &Arc<Table>, ttl_s: i32, at: u32) -> Mutation {
+    let mut mutation = put(table, 1, 1, "v", 5);
+    let row = &mut mutation.update.rows[0];
+    row.liveness = Liveness { timestamp_us: 5, ttl_s, local_deletion_s: at };
+    let cell = Cell::expiring(5, ttl_s, at, Bytes::from_static(b"v"));
+    row.columns = vec![(ColumnId(2), ColumnData::Cell(cell))];
+    mutation
+}
+
+/// A tombstone would win the tie that the expired cell loses to the one that expires later.
+#[test]
+fn an_expired_cell_stays_while_an_sstable_outside_may_hold_one_of_its_time() {
+    case(|engine, table, runtime| async move {
+        flush(&engine, &[expiring(&table, 50, JUST_NOW - 10)]).await;
+        let old = files(&runtime, Path::new(NODE), &table).0;
+        flush(&engine, &[expiring(&table, 500, JUST_NOW + 400)]).await;
+        let before = seen(read(&engine, &table, 1), JUST_NOW);
+        engine.compact(&[table.id], CompactScope::SsTables(old)).await.unwrap();
+        assert_eq!(seen(read(&engine, &table, 1), JUST_NOW), before);
+        compact(&engine, &table).await;
+        assert_eq!(seen(read(&engine, &table, 1), JUST_NOW), before);
+    });
+}
+
 /// Bugs 13643 and 14071: what has expired becomes a tombstone, and goes in time.
 #[test]
 fn expired_cells_become_tombstones_as_of_their_write_and_go() {
-    let expiring = |table: &Arc<Table>, ttl_s: i32, at: u32| {
-        let mut mutation = put(table, 1, 1, "v", 5);
-        let row = &mut mutation.update.rows[0];
-        row.liveness = Liveness { timestamp_us: 5, ttl_s, local_deletion_s: at };
-        row.columns =
-            vec![(ColumnId(2), ColumnData::Cell(Cell::expiring(5, ttl_s, at, Bytes::from_static(b"v"))))];
-        mutation
-    };
     // Expired 10 s ago: within gc_grace by its expiry, without by its write, which is what counts for the cell.
     for (ttl_s, is_left) in [(50, true), (200, false)] {
         case(move |engine, table, runtime| async move {

@@ -389,10 +389,7 @@ impl KeyRestrictions {
                         }
                         other => other,
                     })?;
-                    match &mut prefixes[..] {
-                        [only] => only.extend(values),
-                        all => all.iter_mut().for_each(|prefix| prefix.extend(values.iter().cloned())),
-                    }
+                    prefixes.iter_mut().for_each(|prefix| prefix.extend(values.iter().cloned()));
                     end = test.end();
                     continue;
                 }
@@ -421,14 +418,6 @@ pub fn partition_keys(
     table: &Table,
     ctx: &EvalContext<'_>,
 ) -> Result<Vec<PartitionKey>, QueryError> {
-    // The most frequent one needs no lists.
-    if let ([column], [KeyTest { test: Test::Eq(TupleExpr::Parts(parts)), .. }]) =
-        (&table.partition_key[..], &restrictions.0[..])
-        && let [part] = &parts[..]
-    {
-        let component = key_value(part.evaluate(ctx)?, &column.name)?;
-        return Ok(vec![partition_key(std::slice::from_ref(&component))?]);
-    }
     let names: Vec<&str> = table.partition_key.iter().map(|column| &*column.name).collect();
     let (mut prefixes, _) = restrictions.prefixes(&names, ctx)?;
     if prefixes.len() > 1 {

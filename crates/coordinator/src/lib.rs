@@ -92,6 +92,11 @@ impl Coordinator {
         }
     }
 
+    /// Requests for these partitions are about to come ([`Engine::foresee`]).
+    pub fn foresee(&self, keys: &[(TableId, PartitionKey)]) {
+        self.engine.foresee(keys);
+    }
+
     /// Reads.
     pub fn read(&self, command: &ReadCommand) -> Result<Box<dyn PartitionIterator>, QueryError> {
         self.engine.read(command).map_err(|error| match error {

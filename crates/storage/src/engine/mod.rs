@@ -13,6 +13,8 @@ mod scan;
 
 mod cached_read;
 
+mod foresee;
+
 mod caches;
 pub use caches::{CacheKind, CacheStats};
 
@@ -159,6 +161,12 @@ impl Engine {
     /// [`EngineOptions::write_timeout`] says, in turn with all who wait. Must run on a shard's thread.
     pub async fn apply_waiting(&self, mutations: &[Mutation]) -> Result<Commit, WriteError> {
         self.core.apply_waiting(mutations).await
+    }
+
+    /// Requests for these partitions are about to come: asks for the memory that they will need, so that they need not
+    /// wait for it one by one. Changes nothing else.
+    pub fn foresee(&self, keys: &[(TableId, PartitionKey)]) {
+        self.core.foresee(keys);
     }
 
     /// Reads partitions in token order: what was applied before this call, and no part of a mutation of one partition.

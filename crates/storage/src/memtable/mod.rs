@@ -16,6 +16,10 @@ mod tree;
 mod partitions;
 use partitions::Partitions;
 
+mod finder;
+
+mod order;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -60,13 +64,24 @@ struct Inner {
 }
 
 impl Memtable {
-    /// Merges a change in. The caller holds the shard's lock. Returns by how many heap bytes it grew.
-    pub(crate) fn apply(&self, table: &Table, key: &PartitionKey, update: &PartitionUpdate) -> isize {
+    /// Merges a change in, of which the log holds a record (or not). The caller holds the shard's lock. Returns by how
+    /// many heap bytes it grew.
+    pub(crate) fn apply(
+        &self,
+        table: &Table,
+        key: &PartitionKey,
+        update: &PartitionUpdate,
+        appended: Option<&Appended>,
+    ) -> isize {
         thread_local! {
             static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         let mut inner = self.inner.lock();
         let inner = &mut *inner;
+        inner.partitions.prefetch_row(key);
+        if let Some(appended) = appended {
+            inner.note_logged(appended);
+        }
         inner.stats.add_update(update);
         for row in update.static_row.iter().chain(&update.rows) {
             for (id, _) in &row.columns {
@@ -90,11 +105,19 @@ impl Memtable {
         grown
     }
 
-    /// Notes where in the log a write stands. The caller holds the shard's lock.
-    pub(crate) fn note_logged(&self, appended: &Appended) {
-        let mut inner = self.inner.lock();
-        inner.interval = Some((inner.interval.map_or(appended.before, |(start, _)| start), appended.after));
-        inner.hold(&appended.segment);
+    /// Asks for the memory that [`Memtable::apply`] begins with.
+    pub(crate) fn prefetch(&self, key: &PartitionKey) {
+        self.inner.lock().partitions.prefetch(key);
+    }
+
+    /// Asks for the memory of the partition, once that of [`Memtable::prefetch`] is there.
+    pub(crate) fn prefetch_slot(&self, key: &PartitionKey) {
+        self.inner.lock().partitions.prefetch_slot(key);
+    }
+
+    /// Asks for the memory of the partition's row, once that of [`Memtable::prefetch_slot`] is there.
+    pub(crate) fn prefetch_row(&self, key: &PartitionKey) {
+        self.inner.lock().partitions.prefetch_row(key);
     }
 
     /// Notes that a write was replayed from a segment of an earlier run.
@@ -149,13 +172,19 @@ impl Memtable {
         end: Bound<&PartitionKey>,
         count: usize,
     ) -> Vec<(PartitionKey, Partition)> {
-        let inner = self.inner.lock();
-        let range = inner.partitions.range(start, end);
-        range.take(count).map(|(key, partition)| (key, partition.clone())).collect()
+        let mut inner = self.inner.lock();
+        let range = inner.partitions.range(start, end, count);
+        range.into_iter().map(|(key, partition)| (key, partition.clone())).collect()
     }
 }
 
 impl Inner {
+    /// Notes where in the log a write stands.
+    fn note_logged(&mut self, appended: &Appended) {
+        self.interval = Some((self.interval.map_or(appended.before, |(start, _)| start), appended.after));
+        self.hold(&appended.segment);
+    }
+
     fn hold(&mut self, segment: &Arc<Segment>) {
         let is_held = self.segments.iter().rev().any(|held| held.id == segment.id);
         if !is_held {

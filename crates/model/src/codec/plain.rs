@@ -6,7 +6,7 @@ use crate::plain::{PlainCell, PlainParts, Span};
 use crate::row::{Liveness, NO_DELETION_TIME, NO_TTL};
 use crate::schema::ColumnId;
 
-/// Finds the parts of a plain row; returns where its order bytes stand. `None` if it is not plain, or has nothing in it.
+/// Finds the parts of a plain row; returns where its order bytes stand. `None` if it is not plain or has nothing in it.
 ///
 /// As [`super::decode_own_row`] for bytes that [`super::encode_row`] made in this process: panics if they are no row.
 pub fn plain_parts(row: &[u8], parts: &mut PlainParts) -> Option<Span> {

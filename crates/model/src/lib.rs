@@ -4,7 +4,7 @@
 //! ([`Value`]); a [`CqlType`] knows how to check, order and print them.
 //!
 //! Read in order: [`types`] (what a column can hold), [`schema`] (what there is), [`key`] (where a row
-//! stands), [`row`] (what it holds), [`partition`] (rows and tombstones together, mutations),
+//! stands), [`row`] (what it holds), [`partition`] (rows and tombstones together, mutations), [`plain`] (rows in place),
 //! [`merge`] (which of two versions wins), [`read`] (what a replica is asked for).
 //!
 //! Never here: I/O, clocks, randomness, async. Nothing here knows of nodes.
@@ -18,6 +18,7 @@ pub mod key;
 pub mod token;
 
 pub mod partition;
+pub mod plain;
 pub mod row;
 
 pub mod merge;
@@ -34,6 +35,7 @@ pub use bound::BoundValue;
 pub use error::QueryError;
 pub use key::{Bound, BoundKind, Clustering, PartitionKey};
 pub use partition::{Marker, Mutation, PartitionHeader, PartitionUpdate, RangeTombstone, Unfiltered};
+pub use plain::{PlainCell, PlainParts, PlainRow};
 pub use read::{PartitionSelection, ReadCommand, Slice, Slices};
 pub use row::{Cell, ColumnData, DeletionTime, Liveness, Row};
 pub use schema::{Column, ColumnId, ColumnKind, Keyspace, Schema, Table, TableId};

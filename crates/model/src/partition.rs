@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::key::{Bound, PartitionKey};
+use crate::plain::{PlainParts, PlainRow};
 use crate::row::{DeletionTime, Row};
 use crate::schema::Table;
 
@@ -105,6 +106,13 @@ pub trait PartitionStream: Send {
     fn header(&self) -> &PartitionHeader;
     /// The next row or marker, `None` at the end.
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError>;
+
+    /// The next row in place, if one comes next that is plain and that nothing shadows. `None` says nothing of what
+    /// comes: nothing was taken, and [`PartitionStream::next`] has it. Both give the same rows, in any mixture.
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        let _ = parts;
+        Ok(None)
+    }
 }
 
 /// A source's partitions in token order.

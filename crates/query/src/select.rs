@@ -16,8 +16,8 @@ use model::partition::{PartitionIterator, PartitionStream};
 use model::read::{Place, Position};
 use model::value::collection;
 use model::{
-    Bound, BoundKind, BoundValue, Clustering, PartitionKey, PartitionSelection, QueryError, ReadCommand, Row,
-    Slice, Slices, Token, Unfiltered, Value,
+    Bound, BoundKind, BoundValue, Clustering, PartitionKey, PartitionSelection, PlainParts, QueryError,
+    ReadCommand, Row, Slice, Slices, Token, Unfiltered, Value,
 };
 
 pub mod paging;
@@ -27,7 +27,7 @@ pub mod row;
 pub use paging::PagingPosition;
 
 use reduce::{Groups, LastRow};
-use row::{RowView, evaluate, is_live};
+use row::{RowRef, RowView, evaluate, is_live};
 
 /// Tombstones read by one query that are worth a warning, and that end it.
 const TOMBSTONE_WARN_COUNT: u64 = 1000;
@@ -121,6 +121,7 @@ pub fn execute(
         sorted: None,
         outcome: SelectOutcome::default(),
         scratch: Vec::new(),
+        parts: PlainParts::default(),
         tombstones_count: 0,
         live_count: 0,
         rows_read_count: 0,
@@ -261,6 +262,7 @@ struct Run<'r> {
     sorted: Option<Vec<(Clustering, Vec<Value>)>>,
     outcome: SelectOutcome,
     scratch: Vec<Value>,
+    parts: PlainParts,
     tombstones_count: u64,
     live_count: u64,
     rows_read_count: u64,
@@ -417,16 +419,25 @@ impl Run<'_> {
         let mut left = in_partition;
         let mut found = false;
         if !(self.plan.distinct && static_row.is_some()) {
-            while let Some(unfiltered) = partition.next().map_err(source_failed)? {
-                let row = match unfiltered {
-                    Unfiltered::Row(row) => row,
-                    Unfiltered::Marker(_) => {
-                        self.count_tombstone(&header.key)?;
-                        continue;
-                    }
+            let mut parts = std::mem::take(&mut self.parts);
+            loop {
+                let whole;
+                let row = match partition.next_plain(&mut parts).map_err(source_failed)? {
+                    Some(row) => RowRef::Plain(row),
+                    None => match partition.next().map_err(source_failed)? {
+                        Some(Unfiltered::Row(row)) => {
+                            whole = row;
+                            RowRef::Whole(&whole)
+                        }
+                        Some(Unfiltered::Marker(_)) => {
+                            self.count_tombstone(&header.key)?;
+                            continue;
+                        }
+                        None => break,
+                    },
                 };
                 self.look_at_clock()?;
-                if !is_live(&row, self.now_s) {
+                if !row.is_live(self.now_s) {
                     self.count_tombstone(&header.key)?;
                     continue;
                 }
@@ -435,7 +446,7 @@ impl Run<'_> {
                 let view = RowView {
                     key: &components,
                     statics: static_row.as_ref(),
-                    row: Some(&row),
+                    row: Some(row),
                     now_s: self.now_s,
                 };
                 if !self.passes(&view)? {
@@ -445,18 +456,19 @@ impl Run<'_> {
                 if left == 0 && is_new {
                     break;
                 }
-                match self.take(&view, &header.key, &row.clustering, &mut left, sink)? {
+                match self.take(&view, &header.key, &mut left, sink)? {
                     Flow::GoOn if (left > 0 || self.plan.group_by.is_some()) && !self.plan.distinct => {}
                     Flow::GoOn => break,
                     Flow::Stop => return Ok(Flow::Stop),
                 }
             }
+            self.parts = parts;
         }
         if !found && !is_resumed && static_row.is_some() && !self.plan.restricts_rows() && left > 0 {
             let view =
                 RowView { key: &components, statics: static_row.as_ref(), row: None, now_s: self.now_s };
             if self.passes(&view)? {
-                return self.take(&view, &header.key, &Clustering::EMPTY, &mut left, sink);
+                return self.take(&view, &header.key, &mut left, sink);
             }
         }
         Ok(Flow::GoOn)
@@ -467,12 +479,11 @@ impl Run<'_> {
         &mut self,
         view: &RowView<'_>,
         key: &PartitionKey,
-        clustering: &Clustering,
         left: &mut u64,
         sink: &mut dyn RowSink,
     ) -> Result<Flow, QueryError> {
         if let Some(mut groups) = self.groups.take() {
-            let flow = self.take_into_group(&mut groups, view, key, clustering, left, sink);
+            let flow = self.take_into_group(&mut groups, view, key, left, sink);
             self.groups = Some(groups);
             return flow;
         }
@@ -484,7 +495,8 @@ impl Run<'_> {
             for column in &self.plan.selection.columns {
                 values.push(evaluate(&column.selector, view, self.ctx, &[])?);
             }
-            sorted.push((clustering.clone(), values));
+            let place = view.row.map_or(Clustering::EMPTY, |row| row.clustering());
+            sorted.push((place, values));
             return Ok(Flow::GoOn);
         }
         self.emit(view, sink)?;
@@ -498,16 +510,16 @@ impl Run<'_> {
         }
         self.page = self.page.saturating_sub(1);
         if self.page == 0 {
-            self.outcome.next_page = Some(self.position(key, view.row.map(|_| clustering), *left));
+            self.outcome.next_page = Some(self.position(key, view.row.map(|row| row.clustering()), *left));
             return Ok(Flow::Stop);
         }
         Ok(Flow::GoOn)
     }
 
-    fn position(&self, key: &PartitionKey, clustering: Option<&Clustering>, left: u64) -> PagingPosition {
+    fn position(&self, key: &PartitionKey, clustering: Option<Clustering>, left: u64) -> PagingPosition {
         PagingPosition {
             partition_key: key.key.clone(),
-            row: clustering.map(|clustering| clustering.values.clone()),
+            row: clustering.map(|clustering| clustering.values),
             remaining: u32::try_from(self.remaining).unwrap_or(u32::MAX),
             remaining_in_partition: u32::try_from(left).unwrap_or(u32::MAX),
         }
@@ -518,7 +530,6 @@ impl Run<'_> {
         groups: &mut Groups,
         view: &RowView<'_>,
         key: &PartitionKey,
-        clustering: &Clustering,
         left: &mut u64,
         sink: &mut dyn RowSink,
     ) -> Result<Flow, QueryError> {
@@ -532,7 +543,7 @@ impl Run<'_> {
             self.page = self.page.saturating_sub(1);
             if self.page == 0 {
                 self.outcome.next_page =
-                    last.map(|last| self.position(&last.key, last.clustering.as_ref(), last.left));
+                    last.map(|last| self.position(&last.key, last.clustering, last.left));
                 return Ok(Flow::Stop);
             }
         }
@@ -540,7 +551,8 @@ impl Run<'_> {
         if is_new || self.plan.group_by.is_none() {
             *left = left.saturating_sub(1);
         }
-        let clustering = view.row.map(|_| clustering.clone());
+        // Where all rows are one group nobody goes on behind it.
+        let clustering = view.row.filter(|_| self.plan.group_by.is_some()).map(|row| row.clustering());
         groups.add(self.plan, view, LastRow { key: key.clone(), clustering, left: *left }, self.ctx)?;
         Ok(Flow::GoOn)
     }
@@ -674,8 +686,7 @@ impl Run<'_> {
                 self.page = self.page.saturating_sub(1);
                 // A full page says that there may be more, also where nothing follows.
                 if let (0, Some(last), false) = (self.page, last, is_whole || self.remaining == 0) {
-                    self.outcome.next_page =
-                        Some(self.position(&last.key, last.clustering.as_ref(), last.left));
+                    self.outcome.next_page = Some(self.position(&last.key, last.clustering, last.left));
                 }
             }
         }

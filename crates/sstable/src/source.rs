@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{DeletionTime, PartitionHeader, PartitionKey};
+use model::{DeletionTime, PartitionHeader, PartitionKey, PlainParts, PlainRow, Row};
 
 use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
@@ -35,6 +35,7 @@ pub(crate) struct Source {
 }
 
 const NOT_ASCENDING: &str = "the rows of a partition do not ascend";
+const CHANGED: &str = "a row is another one when it is read again";
 const ELSEWHERE: &str = "an index block begins with another row than the index says";
 
 /// True if a block's first element cannot stand at this place.
@@ -136,14 +137,67 @@ impl Source {
                 return Ok(is_any);
             }
             is_any = true;
-            if self.last_place >= *place {
-                return Err(self.cursor.corrupt(NOT_ASCENDING));
-            }
-            if self.separator.take().is_some_and(|separator| is_elsewhere(place, &separator)) {
-                return Err(self.cursor.corrupt(ELSEWHERE));
-            }
-            std::mem::swap(&mut self.last_place, place);
+            self.arrive()?;
         }
+    }
+
+    /// The next row in place, if one comes next that is plain and stands before `until`. What is open here is not
+    /// looked at.
+    #[inline]
+    pub(crate) fn next_plain<'r>(
+        &'r mut self,
+        until: &[u8],
+        parts: &'r mut PlainParts,
+    ) -> Result<Option<PlainRow<'r>>, ReadError> {
+        if self.is_at_end {
+            return Ok(None);
+        }
+        let (layout, place) = (&self.layout, &mut self.places.place);
+        if !self.cursor.parse(|_, cursor| layout.plain(cursor, until, place, parts))? {
+            return Ok(None);
+        }
+        self.arrive()?;
+        Ok(Some(PlainRow { bytes: self.cursor.window(), order: &self.last_place, parts }))
+    }
+
+    /// The plain row that was read at this place before, in place.
+    #[inline]
+    pub(crate) fn plain_at<'r>(
+        &'r mut self,
+        position: u64,
+        until: &[u8],
+        parts: &'r mut PlainParts,
+    ) -> Result<PlainRow<'r>, ReadError> {
+        self.cursor.seek(position);
+        let (layout, place) = (&self.layout, &mut self.places.place);
+        if !self.cursor.parse(|_, cursor| layout.plain(cursor, until, place, parts))? {
+            return Err(self.cursor.corrupt(CHANGED));
+        }
+        Ok(PlainRow { bytes: self.cursor.window(), order: &self.places.place, parts })
+    }
+
+    /// As [`Source::plain_at`], taken out.
+    pub(crate) fn row_at(&mut self, position: u64, until: &[u8]) -> Result<Row, ReadError> {
+        self.cursor.seek(position);
+        let (layout, places) = (&self.layout, &mut self.places);
+        match self.cursor.parse(|buffer, cursor| layout.item(buffer, cursor, &[], until, places))? {
+            Item::Row(row) => Ok(row),
+            _ => Err(self.cursor.corrupt(CHANGED)),
+        }
+    }
+
+    /// Goes on to the row whose place was just read.
+    #[inline]
+    fn arrive(&mut self) -> Result<(), ReadError> {
+        let place = &mut self.places.place;
+        if self.last_place >= *place {
+            return Err(self.cursor.corrupt(NOT_ASCENDING));
+        }
+        if self.separator.take().is_some_and(|separator| is_elsewhere(place, &separator)) {
+            return Err(self.cursor.corrupt(ELSEWHERE));
+        }
+        std::mem::swap(&mut self.last_place, place);
+        Ok(())
     }
 
     /// What the next element says of the size of the one before; it is not gone past.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::partition::{PartitionStream, SourceError};
-use model::{Bound, DeletionTime, Marker, PartitionHeader, Slice, Slices, Unfiltered};
+use model::{Bound, DeletionTime, Marker, PartitionHeader, PlainParts, PlainRow, Slice, Slices, Unfiltered};
 
 use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
@@ -71,19 +71,44 @@ struct Forward {
 }
 
 impl Forward {
-    fn step(&mut self) -> Result<Option<Unfiltered>, ReadError> {
+    /// Goes past the rows before the first slice, as far as none of them need be decoded.
+    #[inline]
+    fn approach(&mut self) -> Result<(), ReadError> {
+        if self.is_inside || self.pending.is_some() {
+            return Ok(());
+        }
+        let Some(slice) = self.slices.front() else { return Ok(()) };
         let source = &mut self.lease.source;
-        while let Some(slice) = self.slices.front() {
+        if !self.is_sought {
+            self.is_sought = true;
+            if !slice.start.values.is_empty() {
+                source.advance_to(&slice.start.order)?;
+            }
+        }
+        source.pass(&slice.start.order)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn step_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, ReadError> {
+        self.approach()?;
+        let Some(slice) = self.slices.front() else { return Ok(None) };
+        let source = &mut self.lease.source;
+        // What is open at a slice's start makes a marker there.
+        if self.pending.is_some() || (!self.is_inside && source.open.is_some()) {
+            return Ok(None);
+        }
+        let row = source.next_plain(&slice.end.order, parts)?;
+        self.is_inside |= row.is_some();
+        Ok(row)
+    }
+
+    fn step(&mut self) -> Result<Option<Unfiltered>, ReadError> {
+        while !self.slices.is_empty() {
+            self.approach()?;
+            let Some(slice) = self.slices.front() else { break };
+            let source = &mut self.lease.source;
             let (after, until) = (&*slice.start.order, &*slice.end.order);
-            if !self.is_sought {
-                self.is_sought = true;
-                if !slice.start.values.is_empty() {
-                    source.advance_to(after)?;
-                }
-            }
-            if !self.is_inside && self.pending.is_none() {
-                source.pass(after)?;
-            }
             let open_before = source.open;
             let item = match self.pending.take() {
                 Some(item) => item,
@@ -126,6 +151,11 @@ impl PartitionStream for Forward {
         &self.lease.source.header
     }
 
+    #[inline]
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        self.step_plain(parts).map_err(SourceError::from)
+    }
+
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
         self.step().map_err(SourceError::from)
     }
@@ -144,7 +174,8 @@ struct Current {
     /// Blocks still to come; `None` without row index.
     blocks: Option<Blocks>,
     /// What was read of the block, in clustering order.
-    buffer: Vec<Unfiltered>,
+    buffer: Vec<Held>,
+    parts: PlainParts,
     /// Where the block after this begins; the slice's end if there is none.
     limit: Option<u64>,
     /// The range deletion that is open at what was given last.
@@ -153,7 +184,24 @@ struct Current {
     is_last: bool,
 }
 
+/// An element of a block.
+enum Held {
+    /// Taken out.
+    Taken(Unfiltered),
+    /// A plain row, by its place in Data.db: when its turn comes it is read again, which is cheaper than to keep it.
+    At(u64),
+}
+
 impl Backward {
+    #[inline]
+    fn step_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, ReadError> {
+        let (Some(slice), Some(current)) = (self.slices.back(), &mut self.current) else { return Ok(None) };
+        let Some(Held::At(position)) = current.buffer.last() else { return Ok(None) };
+        let position = *position;
+        current.buffer.pop();
+        self.lease.source.plain_at(position, &slice.end.order, parts).map(Some)
+    }
+
     fn step(&mut self) -> Result<Option<Unfiltered>, ReadError> {
         while let Some(slice) = self.slices.back() {
             let source = &mut self.lease.source;
@@ -161,12 +209,17 @@ impl Backward {
                 Some(current) => current,
                 None => {
                     let blocks = source.blocks(&slice.end.order)?;
-                    let (buffer, limit, open) = (Vec::new(), None, None);
-                    self.current.insert(Current { blocks, buffer, limit, open, is_last: false })
+                    let (buffer, parts) = (Vec::new(), PlainParts::default());
+                    let (limit, open, is_last) = (None, None, false);
+                    self.current.insert(Current { blocks, buffer, parts, limit, open, is_last })
                 }
             };
-            if let Some(unfiltered) = current.buffer.pop() {
-                return Ok(Some(current.turn(unfiltered)));
+            match current.buffer.pop() {
+                Some(Held::Taken(unfiltered)) => return Ok(Some(current.turn(unfiltered))),
+                Some(Held::At(position)) => {
+                    return source.row_at(position, &slice.end.order).map(|row| Some(Unfiltered::Row(row)));
+                }
+                None => {}
             }
             if current.is_last {
                 let open = current.open;
@@ -215,15 +268,21 @@ impl Current {
                     break;
                 }
             }
+            let position = source.cursor.position();
+            if source.next_plain(until, &mut self.parts)?.is_some() {
+                is_inside = true;
+                self.buffer.push(Held::At(position));
+                continue;
+            }
             // Behind the start no row can stand before it.
             match source.next(if is_inside { &[] } else { after }, until)? {
                 Item::Row(row) => {
                     is_inside = true;
-                    self.buffer.push(Unfiltered::Row(row));
+                    self.buffer.push(Held::Taken(Unfiltered::Row(row)));
                 }
                 Item::Marker(marker) if &*marker.bound.order > after => {
                     is_inside = true;
-                    self.buffer.push(Unfiltered::Marker(marker));
+                    self.buffer.push(Held::Taken(Unfiltered::Marker(marker)));
                 }
                 Item::Marker(_) => self.is_last = true,
                 Item::Skipped(place) => self.is_last |= &*place <= after,
@@ -253,6 +312,11 @@ impl Current {
 impl PartitionStream for Backward {
     fn header(&self) -> &PartitionHeader {
         &self.lease.source.header
+    }
+
+    #[inline]
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        self.step_plain(parts).map_err(SourceError::from)
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {

@@ -23,6 +23,9 @@ pub use decode::{Malformed, decode_row, decode_update};
 mod encode;
 pub use encode::{encode_row, encode_update};
 
+mod plain;
+pub use plain::plain_parts;
+
 mod supersede;
 pub use supersede::supersedes;
 

@@ -23,7 +23,7 @@ pub use update::merge_updates;
 mod single;
 
 mod stream;
-pub use stream::{Sliced, merge_streams, update_stream};
+pub use stream::{Sliced, SlicedRows, merge_streams, update_stream};
 
 #[cfg(test)]
 pub(crate) mod tests;

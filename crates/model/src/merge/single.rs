@@ -3,6 +3,7 @@
 use super::row::shadow_row;
 use super::stream::{BrokenSource, changed, directed};
 use crate::partition::{Marker, PartitionHeader, PartitionStream, SourceError, Unfiltered};
+use crate::plain::{PlainParts, PlainRow};
 use crate::row::DeletionTime;
 
 /// What [`merge_streams`](super::merge_streams) makes of one source. Unlike a merge it does not read a row ahead.
@@ -73,6 +74,15 @@ impl Single {
 impl PartitionStream for Single {
     fn header(&self) -> &PartitionHeader {
         &self.header
+    }
+
+    #[inline]
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        if self.pending.is_some() || self.open.is_some() || !self.header.deletion.is_live() {
+            return Ok(None);
+        }
+        // A source that gives rows in place has seen to their order; the last place stays a bound for what follows.
+        self.stream.next_plain(parts)
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {

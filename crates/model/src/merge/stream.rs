@@ -11,6 +11,7 @@ use crate::key::{Bound, PartitionKey};
 use crate::partition::{
     Marker, PartitionHeader, PartitionStream, PartitionUpdate, RangeTombstone, SourceError, Unfiltered,
 };
+use crate::plain::{PlainParts, PlainRow};
 use crate::read::Slices;
 use crate::row::{DeletionTime, Row};
 use crate::schema::Table;
@@ -181,8 +182,20 @@ pub(super) fn changed(
     Some(Marker { bound, close, open })
 }
 
-/// A source whose rows are already those of the slices, in the direction of the stream: puts the markers between
-/// them and leaves out what the deletions shadow.
+/// Rows of one source: those of the slices, in the direction of the stream.
+pub trait SlicedRows: Send {
+    /// The next row, `None` at the end.
+    fn next(&mut self) -> Result<Option<Row>, SourceError>;
+
+    /// As [`PartitionStream::next_plain`].
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        let _ = parts;
+        Ok(None)
+    }
+}
+
+/// A source whose rows are already those of the slices: puts the markers between them and leaves out what the deletions
+/// shadow.
 pub struct Sliced<R> {
     header: PartitionHeader,
     rows: R,
@@ -191,28 +204,24 @@ pub struct Sliced<R> {
     marker: Option<Marker>,
     open: Option<DeletionTime>,
     reversed: bool,
-    started: bool,
 }
 
-impl<R: Iterator<Item = Result<Row, SourceError>> + Send> Sliced<R> {
+impl<R: SlicedRows> Sliced<R> {
     /// `markers` as [`clip_tombstones`] gives them.
     pub fn new(header: PartitionHeader, rows: R, markers: Vec<Marker>, reversed: bool) -> Sliced<R> {
         let mut markers = markers.into_iter();
         let marker = markers.next();
-        Sliced { header, rows, row: None, markers, marker, open: None, reversed, started: false }
+        Sliced { header, rows, row: None, markers, marker, open: None, reversed }
     }
 
-    /// The next row that is not wholly shadowed, given that no marker stands before it.
-    fn take_row(&mut self) -> Result<Option<Row>, SourceError> {
-        let taken = self.row.take();
-        self.row = self.rows.next().transpose()?;
-        let Some(row) = taken else { return Ok(None) };
+    /// What is left of a row before which no marker stands.
+    fn shadowed(&self, row: Row) -> Option<Row> {
         let active = self.open.unwrap_or(self.header.deletion);
         if active.is_live() {
-            return Ok(Some(row));
+            return Some(row);
         }
         let row = shadow_row(row, active);
-        Ok((!row.is_empty()).then_some(row))
+        (!row.is_empty()).then_some(row)
     }
 
     fn take_marker(&mut self) -> Option<Marker> {
@@ -223,32 +232,42 @@ impl<R: Iterator<Item = Result<Row, SourceError>> + Send> Sliced<R> {
     }
 }
 
-impl<R: Iterator<Item = Result<Row, SourceError>> + Send> PartitionStream for Sliced<R> {
+impl<R: SlicedRows> PartitionStream for Sliced<R> {
     fn header(&self) -> &PartitionHeader {
         &self.header
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
-        if !self.started {
-            self.started = true;
-            self.row = self.rows.next().transpose()?;
-        }
         loop {
-            let marker_first = match (&self.row, &self.marker) {
-                (None, None) => return Ok(None),
-                (None, Some(_)) => true,
-                (Some(_), None) => false,
-                (Some(row), Some(marker)) => {
-                    directed(&marker.bound.order, &row.clustering.order, self.reversed).is_lt()
-                }
+            let row = match self.row.take() {
+                Some(row) => Some(row),
+                None => self.rows.next()?,
             };
-            if marker_first {
-                return Ok(self.take_marker().map(Unfiltered::Marker));
-            }
-            if let Some(row) = self.take_row()? {
-                return Ok(Some(Unfiltered::Row(row)));
+            let is_before = |marker: &Marker, row: &Row| {
+                directed(&marker.bound.order, &row.clustering.order, self.reversed).is_lt()
+            };
+            match (row, &self.marker) {
+                (None, None) => return Ok(None),
+                (Some(row), marker) if marker.as_ref().is_none_or(|marker| !is_before(marker, &row)) => {
+                    if let Some(row) = self.shadowed(row) {
+                        return Ok(Some(Unfiltered::Row(row)));
+                    }
+                }
+                (row, _) => {
+                    self.row = row;
+                    return Ok(self.take_marker().map(Unfiltered::Marker));
+                }
             }
         }
+    }
+
+    #[inline]
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        let is_clear = self.open.is_none() && self.header.deletion.is_live();
+        if self.row.is_some() || self.marker.is_some() || !is_clear {
+            return Ok(None);
+        }
+        self.rows.next_plain(parts)
     }
 }
 
@@ -274,8 +293,14 @@ pub fn update_stream(
         deletion: update.deletion,
         static_row: update.static_row.and_then(|row| shadow(row, update.deletion)),
     };
-    let rows = rows.into_iter().filter_map(move |row| shadow(row, DeletionTime::LIVE)).map(Ok);
-    Box::new(Sliced::new(header, rows, markers, reversed))
+    let rows: Vec<Row> = rows.into_iter().filter_map(|row| shadow(row, DeletionTime::LIVE)).collect();
+    Box::new(Sliced::new(header, rows.into_iter(), markers, reversed))
+}
+
+impl SlicedRows for std::vec::IntoIter<Row> {
+    fn next(&mut self) -> Result<Option<Row>, SourceError> {
+        Ok(Iterator::next(self))
+    }
 }
 
 fn slice_rows(rows: Vec<Row>, slices: &Slices) -> Vec<Row> {

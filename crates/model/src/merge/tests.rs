@@ -232,9 +232,9 @@ fn a_source_that_breaks_the_order_is_an_error() {
         }
     };
     update.rows.reverse();
-    let rows: Vec<_> = update.rows.into_iter().map(Ok).collect();
+
     let header = crate::PartitionHeader { key: key(), deletion: DeletionTime::LIVE, static_row: None };
-    let source = Sliced::new(header, rows.into_iter(), Vec::new(), false);
+    let source = Sliced::new(header, update.rows.into_iter(), Vec::new(), false);
     let mut stream = merge_streams(Arc::clone(&table()), vec![Box::new(source)], false).unwrap();
     let failed = std::iter::from_fn(|| stream.next().transpose()).any(|next| next.is_err());
     assert!(failed);
@@ -248,7 +248,7 @@ fn a_range_cut_in_two_comes_out_of_one_source_as_out_of_two() {
     let source = || {
         let markers = vec![start(1), end(3), start(3), end(5)];
         let header = crate::PartitionHeader { key: key(), deletion: DeletionTime::LIVE, static_row: None };
-        Box::new(Sliced::new(header, std::iter::empty(), markers, false)) as Box<dyn PartitionStream>
+        Box::new(Sliced::new(header, Vec::new().into_iter(), markers, false)) as Box<dyn PartitionStream>
     };
     let from = |sources| drain(merge_streams(table(), sources, false).unwrap()).1;
     let alone = from(vec![source()]);

@@ -13,7 +13,7 @@ use model::value::collection;
 use model::{BoundValue, Clustering, ColumnKind, CqlType, PartitionKey, QueryError, Row, Value};
 
 use super::{Existing, ReadExisting, WriteContext};
-use crate::select::row::{RowView, column_value, compare, is_live};
+use crate::select::row::{RowRef, RowView, column_value, compare, is_live};
 
 mod refusal;
 
@@ -86,7 +86,7 @@ pub fn refuse(
             looked_at.iter().find(|(known, _)| known == clustering).expect("it was put there just now");
         let row = found.row.as_ref().filter(|row| is_live(row, ctx.now_s));
         let statics = found.static_row.as_ref().filter(|row| is_live(row, ctx.now_s));
-        let view = RowView { key: &components, statics, row, now_s: ctx.now_s };
+        let view = RowView { key: &components, statics, row: row.map(RowRef::Whole), now_s: ctx.now_s };
         let exists = match &clustering {
             Some(_) => row.is_some(),
             None => statics.is_some(),

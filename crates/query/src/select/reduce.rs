@@ -1,5 +1,6 @@
 //! Aggregates and groups: many rows, one row of the result.
 
+use bytes::Bytes;
 use cql::bind::function::total::{Total, Want};
 use cql::bind::select::SelectPlan;
 use cql::bind::select::aggregate::{Aggregate, Reduction};
@@ -121,7 +122,8 @@ fn group_key(plan: &SelectPlan, view: &RowView<'_>) -> Vec<Value> {
     let count = plan.group_by.unwrap_or(0);
     let mut key: Vec<Value> = view.key.iter().take(count).cloned().map(Some).collect();
     if let Some(row) = view.row {
-        key.extend(row.clustering.values.iter().take(count.saturating_sub(view.key.len())).cloned());
+        let clustering = (0..count.saturating_sub(view.key.len())).map(|index| row.clustering_value(index));
+        key.extend(clustering.map(|value| value.map(Bytes::copy_from_slice)));
     }
     key
 }

@@ -8,7 +8,72 @@ use cql::bind::select::{Access, Selection, Selector};
 use cql::bind::term::{EvalContext, Expr};
 use model::row::NO_TTL;
 use model::value::collection;
-use model::{BoundValue, Cell, ColumnData, ColumnId, CqlType, QueryError, Row, Value};
+use model::{BoundValue, Cell, Clustering, ColumnData, ColumnId, CqlType, PlainRow, QueryError, Row, Value};
+
+/// A row that was read, taken out of where it stands or still there.
+#[derive(Clone, Copy)]
+pub enum RowRef<'r> {
+    /// Taken out.
+    Whole(&'r Row),
+    /// In place.
+    Plain(PlainRow<'r>),
+}
+
+impl<'r> RowRef<'r> {
+    /// A value of its clustering.
+    #[inline]
+    pub fn clustering_value(&self, index: usize) -> Option<&'r [u8]> {
+        match self {
+            RowRef::Whole(row) => row.clustering.values.get(index)?.as_deref(),
+            RowRef::Plain(row) => row.clustering_value(index),
+        }
+    }
+
+    /// Its place, to be kept.
+    pub fn clustering(&self) -> Clustering {
+        match self {
+            RowRef::Whole(row) => row.clustering.clone(),
+            RowRef::Plain(row) => row.clustering(),
+        }
+    }
+
+    /// True if a reader sees the row: its marker or any cell lives.
+    #[inline]
+    pub fn is_live(&self, now_s: u32) -> bool {
+        match self {
+            RowRef::Whole(row) => is_live(row, now_s),
+            RowRef::Plain(row) => row.is_live(now_s),
+        }
+    }
+
+    /// The value of a column that has one cell, if it lives.
+    #[inline]
+    fn simple(&self, column: ColumnId, now_s: u32) -> Option<&'r [u8]> {
+        match self {
+            RowRef::Whole(row) => simple_value(row, column, now_s),
+            RowRef::Plain(row) => {
+                let cell = row.cell(column)?;
+                cell.is_live(now_s).then(|| row.value(cell))
+            }
+        }
+    }
+
+    fn column(&self, column: ColumnId) -> Option<Cow<'r, ColumnData>> {
+        match self {
+            RowRef::Whole(row) => row.column(column).map(Cow::Borrowed),
+            RowRef::Plain(row) => {
+                row.cell(column).map(|cell| Cow::Owned(ColumnData::Cell(row.to_cell(cell))))
+            }
+        }
+    }
+}
+
+fn simple_value(row: &Row, column: ColumnId, now_s: u32) -> Option<&[u8]> {
+    match row.column(column)? {
+        ColumnData::Cell(cell) if cell.is_live(now_s) => Some(&cell.value),
+        _ => None,
+    }
+}
 
 /// What a selector looks at.
 #[derive(Clone, Copy)]
@@ -18,7 +83,7 @@ pub struct RowView<'r> {
     /// The static row, if it lives.
     pub statics: Option<&'r Row>,
     /// The row; `None` where only the static row is there.
-    pub row: Option<&'r Row>,
+    pub row: Option<RowRef<'r>>,
     /// Second at which expiry is judged.
     pub now_s: u32,
 }
@@ -28,22 +93,16 @@ impl<'r> RowView<'r> {
     pub fn simple(&self, access: Access) -> Option<&'r [u8]> {
         match access {
             Access::PartitionKey(index) => self.key.get(index).map(|value| &value[..]),
-            Access::Clustering(index) => self.row?.clustering.values.get(index)?.as_deref(),
-            Access::Static(id) | Access::Regular(id) => match self.data(access, id)? {
-                ColumnData::Cell(cell) if cell.is_live(self.now_s) => Some(&cell.value),
-                _ => None,
-            },
+            Access::Clustering(index) => self.row?.clustering_value(index),
+            Access::Static(id) => simple_value(self.statics?, id, self.now_s),
+            Access::Regular(id) => self.row?.simple(id, self.now_s),
         }
     }
 
-    fn data(&self, access: Access, id: ColumnId) -> Option<&'r ColumnData> {
-        let row = if matches!(access, Access::Static(_)) { self.statics } else { self.row };
-        row?.column(id)
-    }
-
-    fn column_data(&self, access: Access) -> Option<&'r ColumnData> {
+    fn column_data(&self, access: Access) -> Option<Cow<'r, ColumnData>> {
         match access {
-            Access::Static(id) | Access::Regular(id) => self.data(access, id),
+            Access::Static(id) => self.statics?.column(id).map(Cow::Borrowed),
+            Access::Regular(id) => self.row?.column(id),
             _ => None,
         }
     }
@@ -67,7 +126,8 @@ pub fn column_value<'r>(access: Access, ty: &CqlType, view: &RowView<'r>) -> Opt
     if !ty.is_multi_cell() {
         return view.simple(access).map(Cow::Borrowed);
     }
-    let Some(ColumnData::Complex { cells, .. }) = view.column_data(access) else { return None };
+    let data = view.column_data(access)?;
+    let ColumnData::Complex { cells, .. } = &*data else { return None };
     let live = cells.iter().filter(|(_, cell)| cell.is_live(view.now_s));
     assemble(ty, live).map(Cow::Owned)
 }
@@ -130,7 +190,8 @@ pub fn evaluate(
                 Some((from, to)) => (bound(from)?, bound(to)?),
                 None => (None, None),
             };
-            Ok(cell_metadata(*kind, view.column_data(*access), ty, &CellPart { path, from, to }, view.now_s))
+            let data = view.column_data(*access);
+            Ok(cell_metadata(*kind, data.as_deref(), ty, &CellPart { path, from, to }, view.now_s))
         }
         Selector::Value(expr) => value_of(expr, ctx),
         Selector::Call { function, arguments } => {

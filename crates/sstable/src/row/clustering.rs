@@ -1,6 +1,7 @@
 //! Clustering values: for every 32 columns two bits each for empty and null, then the values.
 
 use bytes::{Bytes, BytesMut};
+use model::plain::Span;
 use model::value::comparable::{ROW_TERMINATOR, encode_clustering_value, encode_prefix};
 use model::{CqlType, Value};
 use stdx::vint;
@@ -104,6 +105,17 @@ pub(crate) fn place_of(
     types: &[(CqlType, bool)],
     place: &mut Vec<u8>,
 ) -> Result<(), Fault> {
+    place_with(cursor, types, place, |_| {})
+}
+
+/// As [`place_of`]; tells where each value stands, `None` for null.
+#[inline]
+pub(crate) fn place_with(
+    cursor: &mut Cursor<'_>,
+    types: &[(CqlType, bool)],
+    place: &mut Vec<u8>,
+    mut each: impl FnMut(Option<Span>),
+) -> Result<(), Fault> {
     place.clear();
     for batch in types.chunks(BATCH) {
         let header = cursor.uvint()?;
@@ -118,6 +130,7 @@ pub(crate) fn place_of(
                 (2, _) => None,
                 _ => return Err(Fault::Bad("a clustering value is both empty and null")),
             };
+            each(value.map(|value| Span::new(cursor.position() - value.len(), cursor.position())));
             encode_clustering_value(value, ty, *reversed, place);
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct ColumnList {
     pub(crate) columns: Vec<StoredColumn>,
     /// The table's numbers ascend in this order, too.
     pub(crate) ascending: bool,
+    /// The first column that is multi-cell, behind all others; none: how many there are.
+    pub(crate) first_complex: usize,
 }
 
 /// A column of a file.
@@ -72,7 +74,8 @@ impl ColumnList {
             .map(|column| StoredColumn::new(column, kind, table))
             .collect::<Result<_, _>>()?;
         let ascending = columns.iter().filter_map(|column| column.target).is_sorted();
-        Ok(ColumnList { columns, ascending })
+        let first_complex = columns.iter().position(|column| column.is_complex).unwrap_or(columns.len());
+        Ok(ColumnList { columns, ascending, first_complex })
     }
 }
 

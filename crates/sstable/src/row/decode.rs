@@ -239,18 +239,8 @@ impl Layout {
         is_static: bool,
     ) -> Result<Row, Fault> {
         let list = if is_static { &self.statics } else { &self.regulars };
-        let bases = &self.bases;
         body.uvint()?;
-        let mut liveness = Liveness::NONE;
-        if flags & HAS_TIMESTAMP != 0 {
-            liveness.timestamp_us = bases.timestamp(body)?;
-            if flags & HAS_TTL != 0 {
-                liveness.ttl_s = bases.ttl(body)?;
-                liveness.local_deletion_s = self.local_deletion(body)?;
-            }
-        } else if flags & HAS_TTL != 0 {
-            return Err(Fault::Bad("a row without timestamp has a time to live"));
-        }
+        let liveness = self.liveness(body, flags)?;
         let deletion = if flags & HAS_DELETION != 0 { self.deletion(body)? } else { DeletionTime::LIVE };
         let mut row = Row { clustering, liveness, deletion, columns: Vec::new() };
         let mut reader = CellReader { layout: self, buffer, liveness, flags, columns: Vec::new() };
@@ -272,6 +262,57 @@ impl Layout {
         Ok(row)
     }
 
+    /// Reads the marker of a row.
+    #[inline]
+    pub(super) fn liveness(&self, body: &mut Cursor<'_>, flags: u8) -> Result<Liveness, Fault> {
+        let mut liveness = Liveness::NONE;
+        if flags & HAS_TIMESTAMP != 0 {
+            liveness.timestamp_us = self.bases.timestamp(body)?;
+            if flags & HAS_TTL != 0 {
+                liveness.ttl_s = self.bases.ttl(body)?;
+                liveness.local_deletion_s = self.local_deletion(body)?;
+            }
+        } else if flags & HAS_TTL != 0 {
+            return Err(Fault::Bad("a row without timestamp has a time to live"));
+        }
+        Ok(liveness)
+    }
+
+    /// Reads the times of a cell with these flags.
+    #[inline]
+    pub(super) fn cell_times(
+        &self,
+        body: &mut Cursor<'_>,
+        flags: u8,
+        liveness: &Liveness,
+    ) -> Result<CellTimes, Fault> {
+        let has = |flag: u8| flags & flag != 0;
+        let (is_deleted, is_expiring) = (has(CELL_IS_DELETED), has(CELL_IS_EXPIRING));
+        if flags > 0x1f || (is_deleted && is_expiring) || (has(CELL_USES_ROW_TTL) && !is_expiring) {
+            return Err(Fault::Bad("a cell's flags contradict each other"));
+        }
+        if (has(CELL_USES_ROW_TIMESTAMP) && liveness.is_none())
+            || (has(CELL_USES_ROW_TTL) && !liveness.is_expiring())
+        {
+            return Err(Fault::Bad("a cell uses times that its row does not have"));
+        }
+        let timestamp_us =
+            if has(CELL_USES_ROW_TIMESTAMP) { liveness.timestamp_us } else { self.bases.timestamp(body)? };
+        let (mut ttl_s, mut local_deletion_s) = (NO_TTL, NO_DELETION_TIME);
+        if has(CELL_USES_ROW_TTL) {
+            (ttl_s, local_deletion_s) = (liveness.ttl_s, liveness.local_deletion_s);
+        } else if is_deleted || is_expiring {
+            local_deletion_s = self.local_deletion(body)?;
+            if local_deletion_s == NO_DELETION_TIME {
+                return Err(Fault::Bad("a deleted or expiring cell has no time for it"));
+            }
+            if is_expiring {
+                ttl_s = self.bases.ttl(body)?;
+            }
+        }
+        Ok(CellTimes { timestamp_us, ttl_s, local_deletion_s })
+    }
+
     fn arrange(&self, row: &mut Row, list: &ColumnList) {
         if !list.ascending {
             row.columns.sort_unstable_by_key(|(id, _)| *id);
@@ -279,8 +320,15 @@ impl Layout {
     }
 }
 
+/// The times of a cell, as [`Cell`] has them.
+pub(super) struct CellTimes {
+    pub(super) timestamp_us: i64,
+    pub(super) ttl_s: i32,
+    pub(super) local_deletion_s: u32,
+}
+
 /// Within a body whose size is known, too few bytes are no reason to read more.
-fn whole_body(fault: Fault) -> Fault {
+pub(super) fn whole_body(fault: Fault) -> Fault {
     match fault {
         Fault::Short(_) => Fault::Bad("a row's content is longer than its size"),
         bad => bad,
@@ -371,44 +419,18 @@ impl CellReader<'_> {
         path: Option<&mut Bytes>,
     ) -> Result<Cell, Fault> {
         let flags = body.u8()?;
-        let has = |flag: u8| flags & flag != 0;
-        let (is_deleted, is_expiring) = (has(CELL_IS_DELETED), has(CELL_IS_EXPIRING));
-        let liveness = &self.liveness;
-        if flags > 0x1f || (is_deleted && is_expiring) || (has(CELL_USES_ROW_TTL) && !is_expiring) {
-            return Err(Fault::Bad("a cell's flags contradict each other"));
-        }
-        if (has(CELL_USES_ROW_TIMESTAMP) && liveness.is_none())
-            || (has(CELL_USES_ROW_TTL) && !liveness.is_expiring())
-        {
-            return Err(Fault::Bad("a cell uses times that its row does not have"));
-        }
-        let timestamp_us = if has(CELL_USES_ROW_TIMESTAMP) {
-            liveness.timestamp_us
-        } else {
-            self.layout.bases.timestamp(body)?
-        };
-        let (mut ttl_s, mut local_deletion_s) = (NO_TTL, NO_DELETION_TIME);
-        if has(CELL_USES_ROW_TTL) {
-            (ttl_s, local_deletion_s) = (liveness.ttl_s, liveness.local_deletion_s);
-        } else if is_deleted || is_expiring {
-            local_deletion_s = self.layout.local_deletion(body)?;
-            if local_deletion_s == NO_DELETION_TIME {
-                return Err(Fault::Bad("a deleted or expiring cell has no time for it"));
-            }
-            if is_expiring {
-                ttl_s = self.layout.bases.ttl(body)?;
-            }
-        }
+        let times = self.layout.cell_times(body, flags, &self.liveness)?;
+        let CellTimes { timestamp_us, ttl_s, local_deletion_s } = times;
         let is_complex = path.is_some();
         if let Some(path) = path {
             *path = decode_value(body, Some(self.buffer), None)?;
         }
-        let value = if has(CELL_HAS_EMPTY_VALUE) {
+        let value = if flags & CELL_HAS_EMPTY_VALUE != 0 {
             Bytes::new()
         } else {
             let fixed = if is_complex { None } else { column.fixed };
             let value = decode_value(body, Some(self.buffer), fixed)?;
-            if is_deleted { Bytes::new() } else { value }
+            if flags & CELL_IS_DELETED != 0 { Bytes::new() } else { value }
         };
         Ok(Cell { timestamp_us, ttl_s, local_deletion_s, value })
     }

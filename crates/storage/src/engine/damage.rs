@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use model::partition::{PartitionHeader, PartitionStream, SourceError};
 use model::read::Position;
-use model::{TableId, Token, Unfiltered};
+use model::{PlainParts, PlainRow, TableId, Token, Unfiltered};
 use parking_lot::Mutex;
 use runtime::Disk;
 use sstable::{Descriptor, SsTable};
@@ -380,6 +380,15 @@ struct Watched {
 impl PartitionStream for Watched {
     fn header(&self) -> &PartitionHeader {
         self.stream.header()
+    }
+
+    #[inline]
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        let next = self.stream.next_plain(parts);
+        if let Err(error) = &next {
+            self.watch.failed(&self.sstable, &**error);
+        }
+        next
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use model::merge::merge_streams;
 use model::partition::{PartitionHeader, PartitionIterator, PartitionStream, SourceError};
-use model::{PartitionKey, PartitionSelection, ReadCommand, Slices, Table, Unfiltered};
+use model::{PartitionKey, PartitionSelection, PlainParts, PlainRow, ReadCommand, Slices, Table, Unfiltered};
 use sstable::SsTable;
 
 use super::Core;
@@ -168,6 +168,13 @@ impl Counting {
 impl PartitionStream for Counting {
     fn header(&self) -> &PartitionHeader {
         self.stream.header()
+    }
+
+    #[inline]
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        let row = self.stream.next_plain(parts)?;
+        self.live += u64::from(row.is_some());
+        Ok(row)
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use model::codec::{decode_own_row, encode_row, row_order, supersedes};
-use model::merge::{Sliced, clip_tombstones, insert_tombstone, merge_rows, shadow_row};
+use model::codec::{decode_own_row, encode_row, plain_parts, row_order, supersedes};
+use model::merge::{Sliced, SlicedRows, clip_tombstones, insert_tombstone, merge_rows, shadow_row};
 use model::partition::{PartitionStream, SourceError};
 use model::{
-    Bound, ColumnData, DeletionTime, PartitionHeader, PartitionKey, PartitionUpdate, RangeTombstone, Row,
-    Slices, Table,
+    Bound, ColumnData, DeletionTime, PartitionHeader, PartitionKey, PartitionUpdate, PlainParts, PlainRow,
+    RangeTombstone, Row, Slices, Table,
 };
 
 use super::tree::{RowCursor, RowTree};
@@ -157,12 +157,12 @@ impl Partition {
             markers = clip_tombstones(&rare.tombstones, slices, rare.deletion, reversed);
         }
         let has_header = !header.deletion.is_live() || header.static_row.is_some();
-        let mut rows = PackedRows { parts: Vec::new(), known };
+        let mut rows = PackedRows { parts: Vec::new(), is_ahead: false, known };
         match self.rows {
             Rows::None => {}
             Rows::One(row) => {
                 if slices.0.iter().any(|slice| slice.contains(row_order(&row))) {
-                    rows.parts.push(Part::One(Some(row)));
+                    rows.parts.push(Part::One { row, is_passed: false });
                 }
             }
             Rows::Many(tree) => {
@@ -182,33 +182,78 @@ impl Partition {
 
 /// Unpacks rows as they are asked for.
 struct PackedRows {
+    /// The last one is read first.
     parts: Vec<Part>,
+    /// The next row was gone to.
+    is_ahead: bool,
     known: Option<Arc<Table>>,
 }
 
 enum Part {
-    One(Option<Bytes>),
+    One { row: Bytes, is_passed: bool },
     Cursor(RowCursor),
 }
 
-impl Iterator for PackedRows {
-    type Item = Result<Row, SourceError>;
+impl Part {
+    /// Goes to the next row, if there is one.
+    #[inline]
+    fn advance(&mut self) -> bool {
+        match self {
+            Part::One { is_passed, .. } => !std::mem::replace(is_passed, true),
+            Part::Cursor(cursor) => cursor.advance(),
+        }
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let packed = match self.parts.last_mut()? {
-                Part::One(row) => row.take(),
-                Part::Cursor(cursor) => cursor.next(),
-            };
-            let Some(packed) = packed else {
+    /// The row that was gone to.
+    #[inline]
+    fn row(&self) -> Option<&Bytes> {
+        match self {
+            Part::One { row, .. } => Some(row),
+            Part::Cursor(cursor) => cursor.row(),
+        }
+    }
+}
+
+impl PackedRows {
+    /// Goes to the next row, if there is one and it was not gone to.
+    #[inline]
+    fn advance(&mut self) -> bool {
+        while !self.is_ahead {
+            let Some(part) = self.parts.last_mut() else { break };
+            self.is_ahead = part.advance();
+            if !self.is_ahead {
                 self.parts.pop();
-                continue;
-            };
-            let row = unpack(&packed, self.known.as_deref());
-            if !row.is_empty() {
-                return Some(Ok(row));
             }
         }
+        self.is_ahead
+    }
+
+    #[inline]
+    fn row(&self) -> Option<&Bytes> {
+        self.parts.last().and_then(Part::row)
+    }
+}
+
+impl SlicedRows for PackedRows {
+    fn next(&mut self) -> Result<Option<Row>, SourceError> {
+        while self.advance() {
+            self.is_ahead = false;
+            let row = self.row().map(|packed| unpack(packed, self.known.as_deref()));
+            if row.as_ref().is_some_and(|row| !row.is_empty()) {
+                return Ok(row);
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline]
+    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+        if self.known.is_some() || !self.advance() {
+            return Ok(None);
+        }
+        let Some(order) = self.row().and_then(|packed| plain_parts(packed, parts)) else { return Ok(None) };
+        self.is_ahead = false;
+        Ok(self.row().map(|packed| PlainRow { bytes: packed, order: order.of(packed), parts }))
     }
 }
 

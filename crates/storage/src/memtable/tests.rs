@@ -29,8 +29,12 @@ fn compare(tree: &RowTree, model: &BTreeMap<u32, Bytes>, prng: &mut Prng, seed: 
         let (a, b) = (prng.below(3_000) as u32, prng.below(3_000) as u32);
         let (from, to) = if prng.chance(0.2) { (0, u32::MAX) } else { (a.min(b), a.max(b)) };
         let expected: Vec<Bytes> = model.range(from..to).map(|(_, row)| row.clone()).collect();
-        let forward: Vec<Bytes> = tree.range(edge(from), edge(to), false).collect();
-        let mut backward: Vec<Bytes> = tree.range(edge(from), edge(to), true).collect();
+        let rows = |reversed| {
+            let mut cursor = tree.range(edge(from), edge(to), reversed);
+            std::iter::from_fn(move || cursor.advance().then(|| cursor.row().unwrap().clone()))
+        };
+        let forward: Vec<Bytes> = rows(false).collect();
+        let mut backward: Vec<Bytes> = rows(true).collect();
         backward.reverse();
         assert_eq!(forward, expected, "seed {seed}: {from}..{to}");
         assert_eq!(backward, expected, "seed {seed}: {from}..{to} reversed");

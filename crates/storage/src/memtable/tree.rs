@@ -148,21 +148,45 @@ impl RowCursor {
         }
     }
 
-    fn step(&mut self) -> Option<Bytes> {
-        loop {
-            let (node, index) = self.stack.last_mut()?;
+    /// Goes to the next row, if there is one that is wanted.
+    #[inline]
+    pub(crate) fn advance(&mut self) -> bool {
+        if !self.step() {
+            return false;
+        }
+        let is_wanted = self
+            .row()
+            .map(|row| row_order(row))
+            .is_some_and(|order| if self.reversed { order > &*self.limit } else { order < &*self.limit });
+        if !is_wanted {
+            self.stack.clear();
+        }
+        is_wanted
+    }
+
+    /// The row that was gone to.
+    #[inline]
+    pub(crate) fn row(&self) -> Option<&Bytes> {
+        let (node, index) = self.stack.last()?;
+        let Node::Leaf(rows) = &**node else { return None };
+        rows.get(if self.reversed { *index } else { index.checked_sub(1)? })
+    }
+
+    #[inline]
+    fn step(&mut self) -> bool {
+        while let Some((node, index)) = self.stack.last_mut() {
             if let Node::Leaf(rows) = &**node {
                 if self.reversed && *index > 0 {
                     *index -= 1;
-                    return Some(rows[*index].clone());
+                    return true;
                 }
                 if !self.reversed && *index < rows.len() {
                     *index += 1;
-                    return Some(rows[*index - 1].clone());
+                    return true;
                 }
             }
             self.stack.pop();
-            let (node, index) = self.stack.last_mut()?;
+            let Some((node, index)) = self.stack.last_mut() else { return false };
             let Node::Inner(children) = &**node else { unreachable!("only leaves have no children") };
             let next = if self.reversed { index.checked_sub(1) } else { Some(*index + 1) };
             let child = next.and_then(|next| children.get(next)).map(|(_, child)| child.clone());
@@ -172,20 +196,6 @@ impl RowCursor {
                 self.descend_to_edge(child);
             }
         }
-    }
-}
-
-impl Iterator for RowCursor {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        let row = self.step()?;
-        let order = row_order(&row);
-        let wanted = if self.reversed { order > &*self.limit } else { order < &*self.limit };
-        if !wanted {
-            self.stack.clear();
-            return None;
-        }
-        Some(row)
+        false
     }
 }

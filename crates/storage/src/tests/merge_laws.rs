@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use model::counter::{self, Shard, ShardKind};
@@ -16,8 +17,8 @@ use model::row::EXPIRED_TTL;
 use model::schema::TableOptions;
 use model::{
     Bound, BoundKind, Cell, Clustering, Column, ColumnData, ColumnId, ColumnKind, CqlType, DeletionTime,
-    Liveness, Mutation, PartitionHeader, PartitionSelection, PartitionUpdate, RangeTombstone, ReadCommand,
-    Row, Slice, Slices, Table, TableId, Unfiltered,
+    Liveness, Mutation, PartitionHeader, PartitionSelection, PartitionUpdate, PlainParts, RangeTombstone,
+    ReadCommand, Row, Slice, Slices, Table, TableId, Unfiltered,
 };
 use runtime::sim::SimRuntime;
 use stdx::prng::Prng;
@@ -225,15 +226,35 @@ fn slices(table: &Table, prng: &mut Prng) -> Slices {
 
 type Read = (PartitionHeader, Vec<Unfiltered>);
 
-fn drain(mut stream: Box<dyn PartitionStream>) -> Option<Read> {
+fn drain(stream: Box<dyn PartitionStream>) -> Option<Read> {
+    drain_mixed(stream, |_| false)
+}
+
+/// Reads a stream; `in_place` says of each step whether a row in place is asked for first.
+fn drain_mixed(
+    mut stream: Box<dyn PartitionStream>,
+    mut in_place: impl FnMut(usize) -> bool,
+) -> Option<Read> {
     let mut all = Vec::new();
-    while let Some(one) = stream.next().expect("a stream") {
+    let mut parts = PlainParts::default();
+    loop {
+        if in_place(all.len())
+            && let Some(row) = stream.next_plain(&mut parts).expect("a stream")
+        {
+            IN_PLACE_COUNT.fetch_add(1, Ordering::Relaxed);
+            all.push(Unfiltered::Row(row.to_row()));
+            continue;
+        }
+        let Some(one) = stream.next().expect("a stream") else { break };
         all.push(one);
     }
     let header = stream.header().clone();
     let is_nothing = header.deletion.is_live() && header.static_row.is_none() && all.is_empty();
     (!is_nothing).then_some((header, all))
 }
+
+/// Rows that were seen in place.
+static IN_PLACE_COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// What is known of one partition: all that was written to it as one change, and how to make a read of it.
 struct Case {
@@ -252,13 +273,17 @@ impl Case {
         for (slices, is_reversed) in
             [(&Slices::all(), false), (&Slices::all(), true), (&self.slices, false), (&self.slices, true)]
         {
-            let shown = engine.read_partition(table, &key(self.number), slices, is_reversed).expect("a read");
-            assert_eq!(
-                shown.and_then(drain),
-                self.expected(slices, is_reversed),
-                "{what}, partition {}, reversed: {is_reversed}, {slices:?}",
-                self.number
-            );
+            // All rows taken out; all in place that can be; now so, now so.
+            for mask in [0, u64::MAX, 0b1011_0101 << (self.number % 4)] {
+                let read = engine.read_partition(table, &key(self.number), slices, is_reversed);
+                let read = read.expect("a read");
+                assert_eq!(
+                    read.and_then(|stream| drain_mixed(stream, |step| mask >> (step % 64) & 1 == 1)),
+                    self.expected(slices, is_reversed),
+                    "{what}, partition {}, reversed: {is_reversed}, in place: {mask:b}, {slices:?}",
+                    self.number
+                );
+            }
         }
     }
 }
@@ -274,7 +299,7 @@ fn check_scan(engine: &Engine, table: &Arc<Table>, cases: &[Case], what: &str) {
     let mut shown = BTreeMap::new();
     while let Some(stream) = partitions.next_partition().expect("a partition") {
         let number = u32::from_be_bytes(stream.header().key.key[..].try_into().expect("four bytes"));
-        shown.extend(drain(stream).map(|read| (number, read)));
+        shown.extend(drain_mixed(stream, |_| true).map(|read| (number, read)));
     }
     for case in cases {
         assert_eq!(
@@ -340,4 +365,6 @@ fn any_split_over_files_and_memtables_reads_the_same() {
     for seed in 0..u64::from(CASES_COUNT / BATCH_COUNT) {
         batch(seed);
     }
+    let count = IN_PLACE_COUNT.load(Ordering::Relaxed);
+    assert!(count > 10_000, "only {count} rows were seen in place");
 }

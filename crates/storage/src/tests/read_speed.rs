@@ -2,14 +2,16 @@
 //!
 //! CPU of this thread alone, all from one SSTable in the cache.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::time::Duration;
 
+use model::partition::PartitionStream;
 use model::{
     Bound, BoundKind, Clustering, ColumnData, PartitionSelection, PartitionUpdate, ReadCommand, Row, Slice,
     Slices, Table, Unfiltered,
 };
-use model::{Cell, ColumnId, CqlType, Liveness, Mutation};
+use model::{ColumnId, CqlType, Liveness, Mutation, PlainParts};
 
 use super::speed::cpu_time;
 use super::support::{key, on_real, open, options, table_in};
@@ -30,6 +32,25 @@ fn clustering(table: &Table, place: u32) -> Clustering {
     Clustering::new(vec![Some(value)], &table.clustering_types())
 }
 
+/// Reads as queries do.
+fn count_rows(stream: &mut dyn PartitionStream) -> u32 {
+    let mut count = 0;
+    let mut parts = PlainParts::default();
+    loop {
+        if IN_PLACE.get() && black_box(stream.next_plain(&mut parts).unwrap()).is_some() {
+            count += 1;
+            continue;
+        }
+        let Some(unfiltered) = stream.next().unwrap() else { return count };
+        count += u32::from(matches!(black_box(unfiltered), Unfiltered::Row(_)));
+    }
+}
+
+thread_local! {
+    /// Rows are looked at where they stand if they can be.
+    static IN_PLACE: Cell<bool> = const { Cell::new(false) };
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn read_speed() {
@@ -42,7 +63,7 @@ fn read_speed() {
                 let mut row = Row::empty(clustering(&table, place));
                 row.liveness = Liveness { timestamp_us: 1_700_000_000_000_000, ..Liveness::NONE };
                 let value = format!("value {number} of {place}, thirty-two b");
-                let cell = Cell::live(1_700_000_000_000_000, value.into());
+                let cell = model::Cell::live(1_700_000_000_000_000, value.into());
                 row.columns.push((ColumnId(2), ColumnData::Cell(cell)));
                 rows.push(row);
             }
@@ -60,9 +81,7 @@ fn read_speed() {
             let mut count = 0_u32;
             let mut partitions = engine.read(&command).unwrap();
             while let Some(mut partition) = partitions.next_partition().unwrap() {
-                while let Some(unfiltered) = partition.next().unwrap() {
-                    count += u32::from(matches!(black_box(unfiltered), Unfiltered::Row(_)));
-                }
+                count += count_rows(&mut *partition);
             }
             assert_eq!(count, PARTITIONS * ROWS);
         };
@@ -79,11 +98,18 @@ fn read_speed() {
                 let key = key(number % PARTITIONS);
                 let slices = Slices(vec![slice]);
                 let mut stream = engine.read_partition(&table, &key, &slices, reversed).unwrap().unwrap();
-                let mut count = 0;
-                while let Some(unfiltered) = stream.next().unwrap() {
-                    count += usize::from(matches!(black_box(unfiltered), Unfiltered::Row(_)));
-                }
-                assert_eq!(count, 100);
+                assert_eq!(count_rows(&mut *stream), 100);
+            }
+        };
+        let points = || {
+            for number in 0..PARTITIONS * 10 {
+                let values = clustering(&table, number * 7919 % ROWS).values;
+                let bound = |kind| Bound::new(kind, values.clone(), &table.clustering_types());
+                let slice =
+                    Slice { start: bound(BoundKind::InclusiveStart), end: bound(BoundKind::InclusiveEnd) };
+                let (key, slices) = (key(number % PARTITIONS), Slices(vec![slice]));
+                let mut stream = engine.read_partition(&table, &key, &slices, false).unwrap().unwrap();
+                assert_eq!(count_rows(&mut *stream), 1);
             }
         };
         let measure = |what: &str, count: u32, run: &dyn Fn()| {
@@ -97,9 +123,14 @@ fn read_speed() {
             println!("{what}: {:.0} a CPU-second", f64::from(count) / best.as_secs_f64());
         };
         let both = |from: &str| {
-            measure(&format!("{from}: rows scanned"), PARTITIONS * ROWS, &scan);
-            measure(&format!("{from}: slices of 100 rows"), PARTITIONS * 10, &|| slices(false));
-            measure(&format!("{from}: reverse slices of 100 rows"), PARTITIONS * 10, &|| slices(true));
+            for in_place in [false, true] {
+                IN_PLACE.set(in_place);
+                let from = format!("{from}, {}", if in_place { "in place" } else { "taken out" });
+                measure(&format!("{from}: rows scanned"), PARTITIONS * ROWS, &scan);
+                measure(&format!("{from}: slices of 100 rows"), PARTITIONS * 10, &|| slices(false));
+                measure(&format!("{from}: reverse slices of 100 rows"), PARTITIONS * 10, &|| slices(true));
+                measure(&format!("{from}: point reads"), PARTITIONS * 10, &points);
+            }
         };
         both("memtable");
         engine.flush(FlushTarget::All).await.unwrap();

@@ -12,7 +12,7 @@ use model::schema::ColumnId;
 use model::{Clustering, Column, ColumnKind, QueryError, Row, Table};
 
 use super::{CasAnswer, Existing, applied_column, boolean, is_about_row};
-use crate::select::row::{RowView, column_value};
+use crate::select::row::{RowRef, RowView, column_value};
 
 /// What a refused request shows.
 pub(super) struct Shown<'t> {
@@ -84,7 +84,7 @@ impl<'t> Shown<'t> {
         }
         columns.extend(self.columns.iter().map(|column| (column.name.clone(), column.ty.clone())));
         let rows = rows.into_iter().map(|row| {
-            let view = RowView { key: components, statics, row, now_s };
+            let view = RowView { key: components, statics, row: row.map(RowRef::Whole), now_s };
             let value = |column: &&Column| {
                 let is_hidden = match column.kind {
                     ColumnKind::Static => !self.has_read(column.id, true),

@@ -320,6 +320,49 @@ def compaction(node):
     has(node.nodetool("stop", "FOO", code=1), 'can not convert "FOO" to a OperationType')
 
 
+def compaction_history(node):
+    """A row for each merge, garbagecollect and upgradesstables; none for cleanup and scrub, none about the table itself."""
+    table = ("shop", "orders")
+    node.nodetool("disableautocompaction", *table)
+    node.nodetool("compact", *table)
+    for customer in (3000, 3001):
+        node.session.execute("INSERT INTO shop.orders (customer, item, note) VALUES (%s, 1, 'past')", (customer,))
+        node.session.execute("INSERT INTO shop.orders (customer, item, note) VALUES (3000, 1, 'past')")
+        node.nodetool("flush", *table)
+    known = set(node.session.execute("SELECT id FROM system.compaction_history"))
+    node.nodetool("compact", *table)
+    node.nodetool("garbagecollect", *table)
+    node.nodetool("upgradesstables", "-a", *table)
+    node.nodetool("cleanup", "shop")
+    node.nodetool("scrub", "-ns", *table)
+    for _ in range(2):
+        node.nodetool("flush", "system", "compaction_history")
+        node.nodetool("compact", "system", "compaction_history")
+    columns = "id, bytes_in, bytes_out, columnfamily_name, keyspace_name, rows_merged, compaction_properties, compacted_at, TTL(bytes_in)"
+    rows = [row for row in node.session.execute(f"SELECT {columns} FROM system.compaction_history") if (row[0],) not in known]
+    rows = sorted((row for row in rows if row[4] == "shop"), key=lambda row: row[0].time)
+    same([row[6]["compaction_type"] for row in rows], ["Major compaction", "Remove deleted data", "Upgrade sstables"], "kinds")
+    merged = rows[0][5]
+    partitions = len(set(row[0] for row in node.rows()))
+    same((merged[2], merged[1]), (1, partitions - 1), "partitions by inputs")
+    same([row[5] for row in rows[1:]], [{1: partitions}] * 2, "partitions by inputs")
+    for before, after in zip(rows, rows[1:]):
+        same(before[2], after[1], "bytes in and out")
+    [data] = node.nodetool("getsstables", *table, "3000").split()
+    assert rows[0][1] > rows[0][2] and 604_000 < rows[0][8] <= 604_800, rows[0]
+    assert abs(rows[2][2] - pathlib.Path(data).stat().st_size) < 100, (rows[2], data)
+    same([row for row in node.session.execute("SELECT columnfamily_name FROM system.compaction_history") if row[0] == "compaction_history"], [], "its own")
+    text = node.nodetool("compactionhistory").splitlines()
+    same(text[0], "Compaction History: ", "title")
+    same(text[1].split(), ["id", "keyspace_name", "columnfamily_name", "compacted_at", "bytes_in", "bytes_out", "rows_merged", "compaction_properties"], "columns")
+    has(text[2], str(rows[2][0]), " shop ", " orders ", f"{{1:{partitions}}}", "{compaction_type:Upgrade sstables}")
+    newest = json.loads(node.nodetool("compactionhistory", "-F", "json"))["CompactionHistory"][0]
+    same((newest["id"], newest["bytes_in"], newest["rows_merged"]), (str(rows[2][0]), rows[2][1], f"{{1:{partitions}}}"), "JSON")
+    has(node.nodetool("compactionhistory", "-F", "yaml"), "CompactionHistory:\n- keyspace_name: shop\n", "  compaction_properties: '{compaction_type:Upgrade sstables}'\n")
+    has(node.nodetool("compactionhistory", "-F", "xml", code=1), "arguments for -F are json,yaml only.")
+    node.nodetool("enableautocompaction", *table)
+
+
 def switches(node):
     same(node.nodetool("statusautocompaction", "shop", "orders"), "running\n", "autocompaction")
     node.nodetool("disableautocompaction", "shop", "orders")
@@ -424,7 +467,7 @@ def drain_and_restart(node):
 
 
 CASES = [load, loopback_only, who_and_where, flush_and_statistics, snapshots, the_way_back, from_the_schema_file, refresh, backups,
-         compaction, switches, words_that_make_no_sense, requests_that_make_no_sense, a_port_that_is_taken, drain_and_restart]
+         compaction, compaction_history, switches, words_that_make_no_sense, requests_that_make_no_sense, a_port_that_is_taken, drain_and_restart]
 
 
 def main():

@@ -99,7 +99,7 @@ impl SsTable {
             let found = "its first and last key are not those of Statistics.db";
             return Err(ReadError::corrupt(files.index_component(), 0, found));
         }
-        let metadata = metadata(&statistics, &index, data.data_bytes(), files.bytes()?);
+        let metadata = metadata(&statistics, &index, &data, files.bytes()?);
         Ok(Arc::new(SsTable {
             descriptor: descriptor.clone(),
             metadata,
@@ -240,7 +240,7 @@ fn index_component(version: Version) -> Component {
     if version.is_bti() { Component::Partitions } else { Component::Index }
 }
 
-fn metadata(statistics: &Statistics, index: &Index, data_bytes: u64, bytes_on_disk: u64) -> Metadata {
+fn metadata(statistics: &Statistics, index: &Index, data: &DataFile, bytes_on_disk: u64) -> Metadata {
     let stats = &statistics.stats;
     Metadata {
         partitioner: index.partitioner().clone(),
@@ -266,7 +266,8 @@ fn metadata(statistics: &Statistics, index: &Index, data_bytes: u64, bytes_on_di
         pending_repair: stats.pending_repair,
         compression_ratio: stats.compression_ratio,
         droppable: stats.droppable.clone(),
-        data_bytes,
+        data_bytes: data.data_bytes(),
+        data_file_bytes: data.file_bytes(),
         bytes_on_disk,
     }
 }

@@ -84,6 +84,18 @@ pub static SPECS: &[Spec] = &[
         arguments_max: MANY,
     },
     Spec {
+        name: "compactionhistory",
+        aliases: &[],
+        about: "Print history of compaction",
+        options: &[Opt {
+            names: &["-F", "--format"],
+            value: Some("format"),
+            about: "Output format (json, yaml)",
+        }],
+        arguments: "",
+        arguments_max: 0,
+    },
+    Spec {
         name: "compactionstats",
         aliases: &[],
         about: "Print statistics on compactions",

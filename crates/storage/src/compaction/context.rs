@@ -18,7 +18,9 @@ use sstable::SsTable;
 use tokio::sync::{Notify, Semaphore};
 use uuid::{Timestamp, Uuid};
 
+use super::history::CompactionRecord;
 use super::operation::{Operation, OperationKind};
+use super::task::Summary;
 use crate::EngineOptions;
 use crate::commitlog::ShardLog;
 use crate::table::TableState;
@@ -150,6 +152,19 @@ impl Progress {
             table_id: self.table_id,
             completed_bytes: self.completed_bytes.load(Ordering::Relaxed).min(self.total_bytes),
             total_bytes: self.total_bytes,
+        }
+    }
+
+    /// What is kept of it when it has ended.
+    pub(crate) fn record(&self, summary: &Summary) -> CompactionRecord {
+        CompactionRecord {
+            id: self.id,
+            kind: self.kind,
+            keyspace: self.keyspace.clone(),
+            table: self.table.clone(),
+            bytes_in: summary.inputs_data_bytes,
+            bytes_out: summary.outputs_data_bytes,
+            merged_partitions: summary.merged_partitions.clone(),
         }
     }
 

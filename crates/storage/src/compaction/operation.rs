@@ -9,8 +9,10 @@ use uuid::Uuid;
 /// What is being done to SSTables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OperationKind {
-    /// Merged, because a strategy or an operator asked for it.
+    /// Merged, because a strategy asked for it, or an operator for some SSTables.
     Compaction,
+    /// A table's SSTables merged, because an operator asked for it.
+    MajorCompaction,
     /// What this node does not own goes.
     Cleanup,
     /// Rewritten as far as they can be read.
@@ -25,8 +27,9 @@ pub enum OperationKind {
 
 impl OperationKind {
     /// All kinds.
-    pub const ALL: [OperationKind; 6] = [
+    pub const ALL: [OperationKind; 7] = [
         OperationKind::Compaction,
+        OperationKind::MajorCompaction,
         OperationKind::Cleanup,
         OperationKind::Scrub,
         OperationKind::Verify,
@@ -38,6 +41,7 @@ impl OperationKind {
     pub fn constant(self) -> &'static str {
         match self {
             OperationKind::Compaction => "COMPACTION",
+            OperationKind::MajorCompaction => "MAJOR_COMPACTION",
             OperationKind::Cleanup => "CLEANUP",
             OperationKind::Scrub => "SCRUB",
             OperationKind::Verify => "VERIFY",
@@ -52,6 +56,7 @@ impl fmt::Display for OperationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             OperationKind::Compaction => "Compaction",
+            OperationKind::MajorCompaction => "Major compaction",
             OperationKind::Cleanup => "Cleanup",
             OperationKind::Scrub => "Scrub",
             OperationKind::Verify => "Verify",

@@ -232,7 +232,10 @@ impl Core {
             CompactScope::SplitOutput => strategy.major(&facts, true, now_s, &env),
             _ => strategy.user_defined(&facts, &env),
         };
-        let kind = OperationKind::Compaction;
+        let kind = match scope {
+            CompactScope::All | CompactScope::SplitOutput => OperationKind::MajorCompaction,
+            _ => OperationKind::Compaction,
+        };
         let prepared = decisions.into_iter().map(|decision| self.prepare(state, decision, &all, kind));
         prepared.filter_map(Result::transpose).collect()
     }

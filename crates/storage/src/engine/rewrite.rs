@@ -15,12 +15,12 @@ use sstable::SsTable;
 
 use super::Core;
 use crate::OpenError;
-use crate::compaction::OperationKind;
-use crate::compaction::context::{Claim, Running};
+use crate::compaction::context::{Claim, Progress, Running};
 use crate::compaction::facts::{environment_of, facts_of};
 use crate::compaction::purge::Limits;
 use crate::compaction::strategy::{Decision, OutputPlan, Strategy};
 use crate::compaction::task::{Failure, Plan, Step, Summary, Task};
+use crate::compaction::{History, OperationKind};
 use crate::table::TableState;
 
 /// The strategies are asked at least this often: time makes work, too.
@@ -39,6 +39,8 @@ pub(super) struct Ready {
     claim: Claim,
     kind: OperationKind,
     is_background: bool,
+    /// Its SSTable keeps all that it holds and gets another level: Cassandra changes a file's field there.
+    is_relevel: bool,
     reason: String,
 }
 
@@ -115,7 +117,15 @@ impl Core {
             garbage: None,
         };
         let reason = decision.reason.to_string();
-        Ok(Some(Ready { state: state.clone(), plan, claim, kind, is_background: false, reason }))
+        Ok(Some(Ready {
+            state: state.clone(),
+            plan,
+            claim,
+            kind,
+            is_background: false,
+            is_relevel: false,
+            reason,
+        }))
     }
 
     /// A rewrite of SSTables that are claimed.
@@ -127,12 +137,12 @@ impl Core {
         kind: OperationKind,
     ) -> Ready {
         let reason = "requested".to_owned();
-        Ready { state: state.clone(), plan, claim, kind, is_background: false, reason }
+        Ready { state: state.clone(), plan, claim, kind, is_background: false, is_relevel: false, reason }
     }
 
     /// Carries a rewrite out; the caller holds a permit.
     pub(super) async fn run_task(self: &Arc<Self>, ready: Ready) -> Result<Summary, OpenError> {
-        let Ready { state, plan, claim, kind, is_background, reason } = ready;
+        let Ready { state, plan, claim, kind, is_background, is_relevel, reason } = ready;
         let context = &self.compactions;
         if plan.output == OutputPlan::Relevel {
             return self.relevel(state, plan, claim, is_background).await;
@@ -174,6 +184,9 @@ impl Core {
                         summary.outputs_count,
                         summary.outputs_bytes
                     );
+                    if !is_relevel {
+                        self.remember(&running.progress, &summary);
+                    }
                     return Ok(summary);
                 }
                 Err(failure) => break failure,
@@ -186,6 +199,18 @@ impl Core {
         }
         let core = self.clone();
         self.runtime.background(move || core.task_failed(&state, kind, failure, &inputs)).await
+    }
+
+    /// Writes what a compaction did, if anything is to be written of it. Losing it is no harm, so nobody waits.
+    fn remember(self: &Arc<Self>, progress: &Progress, summary: &Summary) {
+        let Some(History(mutations)) = &self.options.history else { return };
+        let mutations = mutations(&progress.record(summary));
+        if mutations.is_empty() {
+            return;
+        }
+        if let Err(error) = self.apply(&mutations) {
+            tracing::debug!("a row of the history of compactions was lost: {error}");
+        }
     }
 
     /// Says what went wrong, and has those act who must.
@@ -240,7 +265,8 @@ impl Core {
             let plan =
                 Plan { inputs, expired: Vec::new(), level, output, limits, owned: None, garbage: None };
             let mut ready = self.ready(&state, plan, claim, OperationKind::Compaction);
-            (ready.is_background, ready.reason) = (is_background, "another level".to_owned());
+            ready.reason = "another level".to_owned();
+            (ready.is_background, ready.is_relevel) = (is_background, true);
             let summary = Box::pin(self.run_task(ready)).await?;
             sum.inputs_count += summary.inputs_count;
             sum.outputs_count += summary.outputs_count;

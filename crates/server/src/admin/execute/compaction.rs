@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Admin, Console, Failure, Outcome};
 use crate::admin::command::Parsed;
+use crate::admin::history;
 use crate::admin::table::TextTable;
 use crate::admin::units;
 
@@ -71,6 +72,24 @@ impl Admin {
             }
         };
         console.line(format!("Active compaction remaining time : {remaining:>10}")).await;
+        Ok(())
+    }
+
+    pub(super) async fn compaction_history(&self, parsed: &Parsed, console: &Console) -> Outcome {
+        let format = parsed.value("-F").unwrap_or_default();
+        if !matches!(format, "" | "json" | "yaml") {
+            return Err(Failure::usage("arguments for -F are json,yaml only."));
+        }
+        let executor = self.executor.clone();
+        let past = self.runtime.blocking(move || executor.compaction_history()).await;
+        let past = past.map_err(|error| Failure::Failed(error.to_string()))?;
+        console
+            .text(match format {
+                "json" => history::json(&past),
+                "yaml" => history::yaml(&past),
+                _ => history::text(&past),
+            })
+            .await;
         Ok(())
     }
 

@@ -30,7 +30,8 @@ use crate::native::EventHub;
 const PROGRESS_PERIOD: Duration = Duration::from_millis(300);
 
 /// How commands begin that only ask: they are not logged.
-const ASKING: [&str; 11] = [
+const ASKING: [&str; 12] = [
+    "compactionhistory",
     "compactionstats",
     "datapaths",
     "describe",
@@ -155,6 +156,7 @@ impl Admin {
                 self.invalidate(parsed.spec.name)
             }
             "compactionstats" => self.compaction_stats(parsed, console).await,
+            "compactionhistory" => self.compaction_history(parsed, console).await,
             "stop" => self.stop(parsed),
             "enableautocompaction" => self.set_auto_compaction(parsed, true),
             "disableautocompaction" => self.set_auto_compaction(parsed, false),

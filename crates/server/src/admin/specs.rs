@@ -139,6 +139,18 @@ pub static SPECS: &[Spec] = &[
         arguments_max: MANY,
     },
     Spec {
+        name: "disablebinary",
+        aliases: &[],
+        about: "Disable native transport (binary protocol)",
+        options: &[Opt {
+            names: &["-f", "--force"],
+            value: None,
+            about: "Use -f to interrupt client requests that have already started",
+        }],
+        arguments: "",
+        arguments_max: 0,
+    },
+    Spec {
         name: "disablebackup",
         aliases: &[],
         about: "Disable incremental backup",
@@ -161,6 +173,14 @@ pub static SPECS: &[Spec] = &[
         options: &[],
         arguments: "[<keyspace> <tables>...]",
         arguments_max: MANY,
+    },
+    Spec {
+        name: "enablebinary",
+        aliases: &[],
+        about: "Reenable native transport (binary protocol)",
+        options: &[],
+        arguments: "",
+        arguments_max: 0,
     },
     Spec {
         name: "enablebackup",
@@ -438,6 +458,14 @@ pub static SPECS: &[Spec] = &[
         ],
         arguments: "[<keyspace> <tables>...]",
         arguments_max: MANY,
+    },
+    Spec {
+        name: "setconcurrentcompactors",
+        aliases: &[],
+        about: "Set number of concurrent compactors in the system.",
+        options: &[],
+        arguments: "<value>",
+        arguments_max: 1,
     },
     Spec {
         name: "setcompactionthroughput",

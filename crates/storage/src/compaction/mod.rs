@@ -29,5 +29,6 @@ pub(crate) mod finish;
 pub(crate) mod replace;
 
 pub(crate) mod context;
+mod rate;
 
 pub(crate) mod facts;

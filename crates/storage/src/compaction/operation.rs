@@ -86,7 +86,7 @@ pub struct Operation {
 }
 
 /// What compaction is doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CompactionStats {
     /// Keyspace, table, and how many compactions its strategy wants: where there are any.
     pub pending: Vec<(String, String, usize)>,
@@ -96,6 +96,16 @@ pub struct CompactionStats {
     pub completed_tasks: u64,
     /// Uncompressed bytes of their inputs.
     pub bytes_compacted: u64,
+    /// Bytes of their inputs' Data.db files.
+    pub file_bytes_compacted: u64,
+    /// Compactions that did not begin for want of room.
+    pub aborted: u64,
+    /// Compactions that took fewer SSTables for want of room.
+    pub reduced: u64,
+    /// How many fewer.
+    pub dropped_sstables: u64,
+    /// Operations finished a second, averaged over the last 15 minutes.
+    pub rate_15_minutes: f64,
 }
 
 /// Which SSTables a compaction that an operator asks for takes, and what it makes of them.

@@ -83,7 +83,10 @@ impl Core {
         let facts = facts_of(state, sstables, self.runtime.clock().wall_s(), |_| false);
         let free_bytes = if decision.needed_bytes > 0 { self.free_bytes(state)? } else { u64::MAX };
         let needed_bytes = decision.needed_bytes;
+        let wanted_count = decision.inputs.len();
+        let counts = &self.compactions.counts;
         if !decision.shrink(&facts, free_bytes) {
+            counts.lock().aborted += 1;
             let what = format!(
                 "{}: {needed_bytes} bytes are needed to compact {} SSTables, {free_bytes} may be used",
                 state.dir.display(),
@@ -92,6 +95,10 @@ impl Core {
             return Err(OpenError::Stopped { what });
         }
         if decision.needed_bytes < needed_bytes {
+            let mut counts = counts.lock();
+            counts.reduced += 1;
+            counts.dropped_sstables += (wanted_count - decision.inputs.len()) as u64;
+            drop(counts);
             tracing::warn!(
                 "{}: for want of room {} SSTables are compacted instead of {needed_bytes} bytes of them",
                 state.dir.display(),
@@ -152,7 +159,7 @@ impl Core {
         let running = Running::begin(context, (kind, is_background), &state, data_bytes, room_bytes);
         let begun = self.runtime.clock().monotonic();
         let inputs = plan.inputs.clone();
-        if self.options.snapshot_before_compaction && kind == OperationKind::Compaction {
+        if self.options.snapshot_before_compaction && !is_relevel && leaves_snapshot(kind) {
             let (core, the_state) = (self.clone(), state.clone());
             let taken = self.runtime.background(move || core.snapshot_before_compaction(&the_state)).await;
             if let Err(error) = taken {
@@ -173,8 +180,7 @@ impl Core {
                 Ok(Step::More(read_bytes)) => context.throttle(read_bytes, &running.progress).await,
                 Ok(Step::Done(summary)) => {
                     self.runtime.background(move || drop(task)).await;
-                    context.completed_count.fetch_add(1, Ordering::Relaxed);
-                    context.compacted_bytes.fetch_add(data_bytes, Ordering::Relaxed);
+                    context.completed(data_bytes, summary.inputs_data_bytes);
                     let took = self.runtime.clock().monotonic().saturating_sub(begun);
                     tracing::debug!(
                         "{kind} of {}: {} SSTables of {} bytes became {} of {} bytes in {took:?} ({reason})",
@@ -222,6 +228,9 @@ impl Core {
         inputs: &[Arc<SsTable>],
     ) -> Result<Summary, OpenError> {
         let dir = state.dir.display();
+        if !matches!(failure, Failure::Stopped(_)) {
+            self.failures_count.fetch_add(1, Ordering::Relaxed);
+        }
         match failure {
             Failure::Stopped(why) => {
                 Err(OpenError::Stopped { what: format!("{kind} of {dir} was stopped: {why}") })
@@ -357,6 +366,17 @@ impl Core {
         }
         state.compaction.is_dirty.store(true, Ordering::Relaxed);
         self.compactions.wake.notify_one();
+    }
+}
+
+/// `snapshot_before_compaction` is for these: seen on Cassandra 5.0.9.
+fn leaves_snapshot(kind: OperationKind) -> bool {
+    match kind {
+        OperationKind::Compaction
+        | OperationKind::MajorCompaction
+        | OperationKind::GarbageCollect
+        | OperationKind::UpgradeSstables => true,
+        OperationKind::Cleanup | OperationKind::Scrub | OperationKind::Verify => false,
     }
 }
 

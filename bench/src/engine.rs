@@ -1,10 +1,10 @@
 //! The storage engine under data larger than its memory: `bench engine`.
 //!
-//! One server after the other, each on a core of its own and with the same work: fill, point reads, slices, a full scan,
-//! `compact` of what was filled, writes at a rate beside an idle server and beside flushes and compactions, and the
-//! cost of small rows as they become more.
+//! All servers are up on one core, and take turns with the same work, part by part: fill, point reads, slices, a full
+//! scan, `compact` of what was filled, writes at a rate beside an idle server and beside flushes and compactions, and
+//! the cost of small rows as they become more. A turn begins when the others have come to rest.
 //!
-//! Read in order: [`EngineArguments`], [`engine`], the phases in [`Bench`], [`rows`] (what is asked), [`report`].
+//! Read in order: [`EngineArguments`], [`engine`], [`Part`], the parts in [`Bench`], [`rows`] (what is asked), [`report`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +38,10 @@ const WARM_UP: Duration = Duration::from_millis(500);
 /// Writes at a rate: this share of what the fill reached.
 const RATE_SHARE: f64 = 0.25;
 const AFTER_COMPACT: Duration = Duration::from_secs(3);
+/// A server rests if it takes less than this share of a core for this long; it is waited for this long at most.
+const REST_SHARE: f64 = 0.05;
+const REST: Duration = Duration::from_secs(2);
+const REST_WAIT_MAX: Duration = Duration::from_secs(120);
 const MIB: u64 = 1 << 20;
 
 /// Shares of the time of one server that a part may take at most; `compact` takes what it takes.
@@ -50,7 +54,7 @@ const SMALL: f64 = 0.15;
 /// What `bench engine` takes.
 #[derive(Args)]
 pub struct EngineArguments {
-    /// Which servers, in this order
+    /// Which servers; they take turns in this order
     #[arg(long, value_delimiter = ',', default_value = "helenus", value_parser = ["cassandra", "helenus"])]
     servers: Vec<String>,
     /// Minutes for each server, about; parts that would take longer are cut, and the table says so
@@ -65,6 +69,9 @@ pub struct EngineArguments {
     /// Rows in each partition
     #[arg(long, default_value_t = 200)]
     rows_per_partition: u64,
+    /// How often reads, slices and the scan are measured; the table shows medians
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
     /// How many small rows, one table after the other
     #[arg(long, value_delimiter = ',', default_value = "1000000,10000000")]
     small_rows: Vec<u64>,
@@ -115,20 +122,57 @@ pub struct EngineArguments {
 /// Measures all servers and prints one table.
 pub fn engine(arguments: &EngineArguments) -> Outcome<()> {
     pin_self(Some(arguments.client_core))?;
-    let mut reports = Vec::new();
-    for name in &arguments.servers {
-        println!("{name}");
-        let mut bench = Bench::start(name, arguments)?;
-        if let Err(error) = bench.phases() {
-            println!("{name} FAILED: {error}");
+    let mut benches =
+        arguments.servers.iter().map(|name| Bench::start(name, arguments)).collect::<Outcome<Vec<_>>>()?;
+    for part in Part::all(arguments) {
+        println!("\n{part:?}\n{}", Row::heading());
+        for turn in 0..benches.len() {
+            for other in benches.iter().filter(|bench| !bench.has_failed) {
+                other.rest()?;
+            }
+            let bench = &mut benches[turn];
+            if bench.has_failed {
+                continue;
+            }
+            if let Err(error) = bench.part(part) {
+                println!("{} FAILED in {part:?}: {error}", bench.report.name);
+                // Without rows there is nothing to measure; all else stands for itself.
+                bench.has_failed = part == Part::Fill;
+            }
         }
-        bench.say_memory();
-        reports.push(bench.report);
     }
+    benches.iter().for_each(Bench::say_memory);
+    let reports: Vec<Report> = benches.into_iter().map(|bench| bench.report).collect();
     report::print_table(&reports);
     report::write_json(&arguments.json, &reports)?;
     println!("{}", arguments.json.display());
     Ok(())
+}
+
+/// What all servers do before any does the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Fill,
+    ReadsBeforeCompact,
+    Compact,
+    Reads,
+    /// Among rows that all have room in the file cache.
+    CachedReads,
+    Scan,
+    Writes,
+    Small(u64),
+}
+
+impl Part {
+    fn all(arguments: &EngineArguments) -> Vec<Part> {
+        let mut parts = vec![Part::Fill, Part::ReadsBeforeCompact, Part::Compact];
+        for _ in 0..arguments.rounds.max(1) {
+            parts.extend([Part::Reads, Part::CachedReads, Part::Scan]);
+        }
+        parts.push(Part::Writes);
+        parts.extend(arguments.small_rows.iter().map(|count| Part::Small(*count)));
+        parts
+    }
 }
 
 /// One server under its work.
@@ -140,6 +184,7 @@ struct Bench<'a> {
     memory: MemoryWatch,
     random: Prng,
     fill_rate: f64,
+    has_failed: bool,
     report: Report,
 }
 
@@ -170,6 +215,7 @@ impl Bench<'_> {
             dir,
             random: Prng::from_seed(std::process::id().into()),
             fill_rate: 0.0,
+            has_failed: false,
             report: Report::new(name),
         };
         let mut client = bench.connect()?;
@@ -188,27 +234,43 @@ impl Bench<'_> {
         }
     }
 
-    /// All parts; one that fails is named, and the others go on with what there is.
-    fn phases(&mut self) -> Outcome<()> {
-        self.fill()?;
-        let mut failed = Vec::new();
-        let mut note = |outcome: Outcome<()>| failed.extend(outcome.err());
-        note(self.reads("before compact"));
-        note(self.compact());
-        note(self.reads(""));
-        note(self.scan());
-        note(self.writes());
-        for count in &self.arguments.small_rows {
-            note(self.small(*count));
+    fn part(&mut self, part: Part) -> Outcome<()> {
+        let all = self.layout.clone();
+        match part {
+            Part::Fill => self.fill(),
+            Part::ReadsBeforeCompact => self.reads(all, "before compact"),
+            Part::Compact => self.compact(),
+            Part::Reads => self.reads(all, ""),
+            Part::CachedReads => self.reads(all.few(), "cached"),
+            Part::Scan => self.scan(),
+            Part::Writes => self.writes(),
+            Part::Small(count) => self.small(count),
         }
-        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+    }
+
+    /// Waits until the server has done what it still does after its turn, or for so long that it never may.
+    fn rest(&self) -> Outcome<()> {
+        let began = Instant::now();
+        loop {
+            let before = cpu_seconds(self.server.pid)?;
+            std::thread::sleep(REST);
+            let share = (cpu_seconds(self.server.pid)? - before) / REST.as_secs_f64();
+            if share < REST_SHARE {
+                return Ok(());
+            }
+            if began.elapsed() > REST_WAIT_MAX {
+                println!("{} does not rest: {:.0} % of a core", self.report.name, share * 100.0);
+                return Ok(());
+            }
+        }
     }
 
     fn say_memory(&self) {
         let (most, given) = (self.report.memory_mib_most(), self.arguments.memory_mib);
         let ratio = most / given as f64;
         println!(
-            "memory: at most {most:.0} MiB resident; {given} MiB given for memtables and file cache: {ratio:.2} times"
+            "{}: at most {most:.0} MiB resident; {given} MiB given for memtables and file cache: {ratio:.2} times",
+            self.report.name
         );
     }
 
@@ -270,11 +332,11 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn reads(&mut self, when: &str) -> Outcome<()> {
-        let mut points = PointRead { layout: self.layout.clone(), random: self.random() };
+    fn reads(&mut self, layout: Layout, when: &str) -> Outcome<()> {
+        let mut points = PointRead { layout: layout.clone(), random: self.random() };
         let figures = self.drive(&mut points, self.time(READ), None, false)?;
         self.add(Row::of(&format!("point read {when}"), "read", &figures));
-        let mut slices = Slice { layout: self.layout.clone(), random: self.random() };
+        let mut slices = Slice { layout, random: self.random() };
         let figures = self.drive(&mut slices, self.time(READ), None, false)?;
         self.add(Row::of(&format!("slice of 100 {when}"), "slice", &figures));
         Ok(())

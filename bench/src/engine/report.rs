@@ -10,7 +10,7 @@ use crate::load::Figures;
 
 /// One server's figures, in the order in which they were measured.
 pub struct Report {
-    name: String,
+    pub name: String,
     rows: Vec<Row>,
 }
 
@@ -60,10 +60,20 @@ impl Row {
         self.cpu_seconds * 1e6 / self.count.max(1.0)
     }
 
-    fn heading() -> String {
+    /// Over the lines.
+    pub fn heading() -> String {
         format!(
-            "{:<34}{:>12}{:>13}{:>10}{:>8}{:>10}{:>10}{:>10}{:>9}  note",
-            "part", "per second", "per CPU-s", "CPU-us", "CPU", "p50 us", "p99 us", "p99.9 us", "RSS MiB"
+            "{:<10}{:<34}{:>12}{:>13}{:>10}{:>8}{:>10}{:>10}{:>10}{:>9}  note",
+            "server",
+            "part",
+            "per second",
+            "per CPU-s",
+            "CPU-us",
+            "CPU",
+            "p50 us",
+            "p99 us",
+            "p99.9 us",
+            "RSS MiB"
         )
     }
 
@@ -94,14 +104,18 @@ impl Row {
 
 impl Report {
     pub fn new(name: &str) -> Report {
-        println!("{}", Row::heading());
         Report { name: name.to_owned(), rows: Vec::new() }
     }
 
     /// Keeps a figure, and prints it.
     pub fn add(&mut self, row: Row) {
-        println!("{}", row.line());
+        println!("{:<10}{}", self.name, row.line());
         self.rows.push(row);
+    }
+
+    /// All rounds of a part.
+    fn rounds(&self, what: &str) -> Vec<&Row> {
+        self.rows.iter().filter(|row| row.what == what).collect()
     }
 
     /// The most memory of all parts.
@@ -110,20 +124,41 @@ impl Report {
     }
 }
 
-/// One line for each part: each server's figure, and how many times the first one's it is.
+/// One line for each part: each server's median, and the median of how many times the first one's it is.
 pub fn print_table(reports: &[Report]) {
-    let Some(first) = reports.first().filter(|_| reports.len() > 1) else { return };
-    println!("\nper CPU-second of the server; behind it p99.9 in us, where there is one");
-    for (index, row) in first.rows.iter().enumerate() {
-        let mut line = format!("{:<34}", row.what);
+    let Some(first) = reports.first() else { return };
+    println!("\nmedians per CPU-second of the server; behind it p99.9 in us, where there is one");
+    let mut parts: Vec<&str> = Vec::new();
+    for row in &first.rows {
+        if !parts.contains(&row.what.as_str()) {
+            parts.push(&row.what);
+        }
+    }
+    for what in parts {
+        let mut line = format!("{what:<34}");
+        let measure = first.rounds(what);
         for report in reports {
-            let Some(found) = report.rows.get(index).filter(|found| found.what == row.what) else { continue };
-            let latency = found.latencies_us.map_or(String::new(), |figures| format!(" ({:.0})", figures[2]));
-            let ratio = found.per_cpu_second() / row.per_cpu_second();
-            line += &format!("  {} {:.0}{latency}, {ratio:.2} times", report.name, found.per_cpu_second());
+            let rounds = report.rounds(what);
+            if rounds.is_empty() {
+                continue;
+            }
+            let latencies: Vec<f64> =
+                rounds.iter().filter_map(|row| row.latencies_us.map(|all| all[2])).collect();
+            let latency = median(latencies).map_or(String::new(), |latency| format!(" ({latency:.0})"));
+            let ratios =
+                rounds.iter().zip(&measure).map(|(row, first)| row.per_cpu_second() / first.per_cpu_second());
+            let (figure, ratio) = (median(rounds.iter().map(|row| row.per_cpu_second())), median(ratios));
+            let (figure, ratio) = (figure.unwrap_or_default(), ratio.unwrap_or_default());
+            line += &format!("  {} {figure:.0}{latency}, {ratio:.3} times", report.name);
         }
         println!("{line}");
     }
+}
+
+fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut figures: Vec<f64> = figures.into_iter().collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
 }
 
 /// All figures for a program.

@@ -20,6 +20,8 @@ const VALUE_BYTES_MAX: u64 = 280;
 const ROW_OVERHEAD_BYTES: u64 = 20;
 /// Partitions that are filled together: the rows of one come from that many places of the input.
 const GROUP_PARTITIONS: u64 = 1_000;
+/// Of 40 KB each with rows of the default size and number.
+const FEW_PARTITIONS: u64 = 200;
 const POOL_BYTES: usize = 1 << 20;
 /// Kind, flags, columns; then how many rows there are.
 const ROWS_COUNT_AT: usize = 12;
@@ -63,6 +65,13 @@ impl Layout {
     /// Cuts it to the groups that were written whole.
     pub fn cut(&mut self, written: u64) {
         self.rows = written / self.group_rows() * self.group_rows();
+    }
+
+    /// So few partitions that all of them have room in a small cache.
+    pub fn few(mut self) -> Layout {
+        let rows = FEW_PARTITIONS * self.rows_per_partition;
+        self.rows = self.rows.min(rows);
+        self
     }
 
     /// Partition and clustering of the row that is written as this one.
@@ -162,7 +171,8 @@ impl Work for PointRead {
     }
 
     fn next(&mut self, out: &mut Vec<u8>) {
-        let (partition, clustering) = self.layout.place(self.random.below(self.layout.rows));
+        let partition = self.random.below(self.layout.partitions());
+        let clustering = self.random.below(self.layout.rows_per_partition);
         put_key(out, partition, clustering);
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use model::TableId;
 use parking_lot::{Mutex, RwLock};
 use runtime::Runtime;
-use sstable::SsTable;
+use sstable::{BlockCache, Descriptor, SsTable};
 use tokio::sync::{Notify, Semaphore};
 use uuid::{Timestamp, Uuid};
 
@@ -32,6 +32,8 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 /// What all operations share.
 pub(crate) struct Context {
     pub runtime: Runtime,
+    /// Of all SSTables that serve reads.
+    pub blocks: Arc<BlockCache>,
     /// Their locks are the shards' locks.
     pub logs: Vec<Arc<ShardLog>>,
     pub host_id: Uuid,
@@ -70,6 +72,7 @@ impl Context {
     pub(crate) fn new(runtime: &Runtime, options: &EngineOptions, logs: &[Arc<ShardLog>]) -> Context {
         Context {
             runtime: runtime.clone(),
+            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
             logs: logs.to_vec(),
             host_id: options.host_id,
             commitlog_dir: options.commitlog_dir.clone(),
@@ -129,6 +132,11 @@ impl Context {
             });
         }
         self.wake.notify_one();
+    }
+
+    /// Opens an SSTable that is to serve reads.
+    pub(crate) fn open(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
+        SsTable::open_cached(self.runtime.disk(), descriptor, &self.blocks)
     }
 
     /// Waits as long as reading so many bytes takes at most throughput, or until `progress` is stopped.

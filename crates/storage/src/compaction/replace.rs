@@ -47,7 +47,7 @@ pub(crate) fn replace(
     id: Uuid,
 ) -> Result<(), (OpenError, bool)> {
     let open = |descriptor: &Descriptor| {
-        SsTable::open(context.runtime.disk(), descriptor).map_err(|error| {
+        context.open(descriptor).map_err(|error| {
             let path = std::path::PathBuf::from(descriptor.to_string());
             (OpenError::SsTable { path, source: Box::new(error) }, true)
         })

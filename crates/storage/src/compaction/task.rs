@@ -380,7 +380,6 @@ impl Task {
     /// Completes the output that is being written, if there is one.
     fn close_output(&mut self) -> Result<(), Failure> {
         let Some((writer, begun)) = self.writer.take() else { return Ok(()) };
-        let disk = self.context.runtime.disk();
         let descriptor = writer.descriptor().clone();
         if writer.partitions() == 0 {
             // All that could have been in it was purged.
@@ -389,7 +388,8 @@ impl Task {
             return Ok(());
         }
         let opened = match writer.finish() {
-            Ok(_) => SsTable::open(disk, &descriptor).map_err(|error| Box::new(error) as SourceError),
+            Ok(_) => SsTable::open(self.context.runtime.disk(), &descriptor)
+                .map_err(|error| Box::new(error) as SourceError),
             Err(error) => Err(Box::new(error) as SourceError),
         };
         match opened {

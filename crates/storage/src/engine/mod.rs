@@ -264,7 +264,7 @@ impl Core {
         let room = Room::new((options.memtable_bytes_total / 8).max(1 << 20));
         Core {
             runtime: runtime.clone(),
-            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+            blocks: compactions.blocks.clone(),
             damage: Damage::new(&options),
             options,
             log,
@@ -306,7 +306,7 @@ impl Core {
 
     /// Opens an SSTable that is to serve reads.
     fn open_sstable(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
-        SsTable::open_cached(self.runtime.disk(), descriptor, &self.blocks)
+        self.compactions.open(descriptor)
     }
 
     fn table(&self, id: TableId) -> Option<Arc<TableState>> {

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Table, Token, TokenRange};
+use model::{Slices, Table, Token, TokenRange};
 use runtime::sim::SimRuntime;
 use stdx::prng::Prng;
 
-use super::super::support::{on_both, open, options, put, scan, schema, table};
+use super::super::support::{key, on_both, open, options, put, scan, schema, table};
 use super::rich::files;
-use crate::{CompactScope, Engine, FlushTarget, OpenError, OperationKind};
+use crate::{BlockReads, CacheKind, CompactScope, Engine, FlushTarget, OpenError, OperationKind};
 
 const NODE: &str = "/node";
 
@@ -29,6 +29,33 @@ async fn fill(engine: &Engine, table: &Arc<Table>, flushes: u32, rows: u32) {
         }
         engine.flush(FlushTarget::All).await.unwrap();
     }
+}
+
+/// Once they were opened without it: each read of them went to the disk, on the thread of its request.
+#[test]
+fn what_operations_write_is_read_through_the_block_cache() {
+    SimRuntime::new(3).block_on(|runtime| async move {
+        let table = table();
+        let mut options = options(Path::new(NODE));
+        options.auto_compaction = false;
+        let engine = open(&runtime, options, &[&table]);
+        let is_cached = |what: &str| {
+            let requests = || engine.cache_stats(CacheKind::Block).requests;
+            let before = requests();
+            drop(engine.read_partition(&table, &key(1), &Slices::all(), false).unwrap().unwrap());
+            assert!(requests() > before, "{what}");
+            let mut reads = BlockReads::default();
+            engine.invalidate_cache(CacheKind::Block);
+            drop(reads.cached_only(|| engine.read_partition(&table, &key(1), &Slices::all(), false)));
+            assert!(reads.is_missing(), "{what}: a request's thread has read from the disk");
+        };
+        fill(&engine, &table, 2, 20).await;
+        is_cached("flush");
+        engine.compact(&[table.id], CompactScope::All).await.unwrap();
+        is_cached("compact");
+        engine.upgrade_sstables(&[table.id], true).await.unwrap();
+        is_cached("upgradesstables");
+    });
 }
 
 #[test]

@@ -5,12 +5,14 @@
 
 Helenus -> Cassandra: tables of every kind are written and flushed, then compacted; each time Cassandra imports the files
 with an extended verification, into tables made of our DESCRIBE, its sstabledump and ours show the same, and both servers
-give the same answers to the same questions (scans, every key, absent keys, slices both ways, write times).
+give the same answers to the same questions (scans, every key, absent keys, slices both ways, write times). At the end
+Cassandra's sstableverify -e, without a node, finds the compacted files clean, and what `sstable export` makes of them.
 Cassandra -> Helenus: the same history, written by Cassandra as BTI `da`, and with --all (or HELENUS_JUDGE_ALL=1) as BIG
 `oa` and `nb` too, imported into Helenus: the same answers, also after compact and upgradesstables.
 
 Standard library only. Needs Java 17 and Maven Central (scripts/oracle.sh); without them it says so and ends with 77.
-Ends with "N passed, N failed"; a step is one table on one of the ways. The seed is printed.
+Ends with "N passed, N failed"; a step is one table on one of the ways. Without --seed (or JUDGE_SEED) each run has another one,
+which is printed; scripts/test.sh always takes the same.
 """
 import argparse
 import concurrent.futures
@@ -165,6 +167,7 @@ class Judge:
         self.each("Helenus answers alike when compacted", tables, lambda table: self.check(self.helenus, table))
         self.each("Cassandra imports compacted files", tables, self.replace_in_cassandra, True)
         self.each("Cassandra answers alike for compacted files", tables, lambda table: self.check(self.cassandra, table))
+        self.each("Helenus has compacted files", tables, self.keep)
         if self.can_dump() and self.takes_its_time():
             self.each("sstabledump of compacted files is alike", tables, self.compare_tools, True)
         self.helenus.restart()
@@ -193,6 +196,27 @@ class Judge:
         session.run(f"TRUNCATE {table.full_name}")
         session.close()
         self.hand_over(self.helenus, self.cassandra, table)
+
+    def keep(self, table):
+        """Keeps copies of what Helenus wrote, for sstableverify at the end."""
+        copy_sets(table_folder(self.helenus.data, KEYSPACE, table.name), self.folder / "own" / table.name)
+
+    def verify_alone(self):
+        """Cassandra's tool works on a folder that no node has open: the tables are there, their files are replaced by ours."""
+        self.cassandra.stop()
+
+        def verify(table):
+            folder, own = table_folder(self.cassandra.data, KEYSPACE, table.name), self.folder / "own" / table.name
+            for path in folder.iterdir():
+                if path.is_file():
+                    path.unlink()
+            copy_sets(own, folder)
+            for version in ["oa", "nb"] if table.is_for_nb else ["oa"]:
+                self.helenus.export(own, version, folder)
+            self.cassandra.verify(KEYSPACE, table.name)
+
+        self.broken.clear()
+        self.each("sstableverify -e of da, and of exports as oa and nb", self.tables, verify, True)
 
     def from_cassandra(self, version):
         """Cassandra writes this version's files; Helenus has to give its answers."""
@@ -246,6 +270,8 @@ class Judge:
             if self.helenus.process is None:
                 self.helenus.start()
             self.from_cassandra(version)
+            if version == "da" and not self.options.only_from_cassandra:
+                self.verify_alone()
 
     def stop(self):
         for node in (self.helenus, self.cassandra):
@@ -262,35 +288,45 @@ def why_not():
     return done.stderr.strip().splitlines()[-1:] if done.returncode else []
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def parser_of(description):
+    """Options that both programs have."""
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
     parser.add_argument("helenus", type=pathlib.Path, help="the binary")
-    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3), "big"))
+    seed = os.environ.get("JUDGE_SEED") or int.from_bytes(os.urandom(3), "big")
+    parser.add_argument("--seed", type=int, default=int(seed))
     parser.add_argument("--only", type=lambda names: names.split(","), default=[], help="names of tables")
-    parser.add_argument("--all", action="store_true", default=os.environ.get("HELENUS_JUDGE_ALL") == "1", help="files of oa and nb too, written live")
-    parser.add_argument("--formats", type=lambda names: names.split(","), help="formats that Cassandra writes; da if nothing is said")
-    parser.add_argument("--only-from-cassandra", action="store_true")
-    parser.add_argument("--without-dump", action="store_true", help="do not compare the dumps of files")
+    parser.add_argument("--formats", type=lambda names: names.split(","), help="formats that Cassandra writes")
     parser.add_argument("--keep", type=pathlib.Path, help="a folder to work in, which stays")
     for port in ("helenus", "admin", "cassandra", "storage"):
         parser.add_argument(f"--{port}-port", type=int)
+    return parser
+
+
+def arguments():
+    parser = parser_of(__doc__)
+    parser.add_argument("--all", action="store_true", default=os.environ.get("HELENUS_JUDGE_ALL") == "1", help="files of oa and nb too, written live")
+    parser.add_argument("--only-from-cassandra", action="store_true")
+    parser.add_argument("--without-dump", action="store_true", help="do not compare the dumps of files")
     options = parser.parse_args()
     options.formats = options.formats or (list(FORMATS) if options.all else ["da"])
     return options
 
 
-def main():
-    options = arguments()
+def run(kind, options):
+    """Runs a Judge of this kind in a folder that is left only if something failed, and ends the program."""
     reason = why_not()
     if reason:
-        print(f"skipped: no Cassandra to judge: {reason[0]}")
+        print(f"skipped: there is no Cassandra: {reason[0]}")
         sys.exit(SKIPPED)
     print(f"seed {options.seed}, formats of Cassandra: {', '.join(options.formats)}", flush=True)
     folder = options.keep or pathlib.Path(tempfile.mkdtemp(prefix="helenus-judge-"))
     folder.mkdir(parents=True, exist_ok=True)
-    judge = Judge(options, folder.resolve())
+    judge = kind(options, folder.resolve())
     try:
         judge.run()
+    except (Difference, ToolFailed, CqlError) as problem:
+        judge.failures.append(str(problem))
+        print(problem)
     finally:
         judge.stop()
         if not options.keep and not judge.failures:
@@ -303,4 +339,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(Judge, arguments())

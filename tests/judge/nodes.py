@@ -5,6 +5,7 @@ Cassandra comes from scripts/oracle.sh, Helenus is the binary that is tested. Bo
 """
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -26,9 +27,14 @@ class ToolFailed(Exception):
     """A tool ended badly; the text holds its output."""
 
 
+def outside():
+    """The environment without settings of these tests: Helenus takes each HELENUS_* for one of its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HELENUS_")}
+
+
 def run_tool(arguments, **environment):
     """Standard output of a tool that must end with 0."""
-    done = subprocess.run([str(word) for word in arguments], env=os.environ | environment, stdin=subprocess.DEVNULL,
+    done = subprocess.run([str(word) for word in arguments], env=outside() | environment, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, errors="replace", timeout=TOOL_MAX_S)
     # Cassandra's tools print an exception and still end with 0.
     if done.returncode != 0 or "Exception" in done.stderr:
@@ -54,7 +60,7 @@ def copy_sets(source, target):
     target.mkdir(parents=True, exist_ok=True)
     count = 0
     for path in sorted(source.iterdir()):
-        if path.is_file() and path.name.count("-") >= 3:
+        if path.is_file() and re.search("-(bti|big)-", path.name):
             shutil.copyfile(path, target / path.name)
             count += path.name.endswith("-Data.db")
     return count
@@ -102,6 +108,10 @@ class Cassandra:
     def dump(self, data_file, *options):
         return run_tool([ORACLE, "sstabledump", data_file, *options], JAVA_TOOL_OPTIONS=QUICK_JAVA)
 
+    def verify(self, keyspace, table):
+        """Cassandra's extended verification without a node, of all files of the table; the node must be down."""
+        return run_tool([ORACLE, "sstableverify", self.folder, keyspace, table, "-e"], JAVA_TOOL_OPTIONS=QUICK_JAVA)
+
 
 class Helenus:
     """The binary under test, one folder for all its lives."""
@@ -117,7 +127,8 @@ class Helenus:
     def start(self, *options):
         settings = [f"--set=admin_port={self.admin_port}", "--set=memtable_heap_space=256MiB", *options]
         command = [self.binary, "--data-dir", self.folder, "--listen-address", HOST, "--native-transport-port", self.port, *settings]
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([str(word) for word in command], env=outside(),
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + START_MAX_S
         while True:
             try:
@@ -166,6 +177,9 @@ class Helenus:
 
     def dump(self, data_file, *options):
         return run_tool([self.binary, "sstable", "dump", data_file, *options])
+
+    def export(self, folder, version, target):
+        return run_tool([self.binary, "sstable", "export", folder, "--format", version, "--to", target])
 
     def restart(self):
         self.stop()

@@ -9,18 +9,9 @@ into the same directory is refused, a snapshot is taken over as well, and what c
 
 Standard library only. Needs Java 17 and Maven Central (scripts/oracle.sh); without them it says so and ends with 77.
 """
-import argparse
-import os
-import pathlib
-import shutil
 import subprocess
-import sys
-import tempfile
-import time
 
-from compare import Difference
-from cql import CqlError
-from judge import FORMATS, SKIPPED, Judge, why_not
+from judge import FORMATS, Judge, parser_of, run
 from nodes import Cassandra, Helenus, ToolFailed
 from tables import KEYSPACE
 
@@ -41,7 +32,7 @@ class TakeOver(Judge):
         self.cassandra = Cassandra(self.folder / f"cassandra-{version}", self.options.cassandra_port, self.options.storage_port)
         self.cassandra.start(*FORMATS[version])
         self.make_keyspace(self.cassandra)
-        self.each(way + "Cassandra writes", tables, lambda table: self.write(self.cassandra, table))
+        self.write(way + "Cassandra writes", self.cassandra, tables)
         session = self.cassandra.session()
         session.run(f"CREATE TABLE {KEYSPACE}.with_index (k int PRIMARY KEY, v int)")
         session.run(f"CREATE INDEX by_v ON {KEYSPACE}.with_index (v)")
@@ -99,41 +90,10 @@ class TakeOver(Judge):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("helenus", type=pathlib.Path, help="the binary")
-    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3), "big"))
-    parser.add_argument("--only", type=lambda names: names.split(","), default=[], help="names of tables")
-    parser.add_argument("--formats", type=lambda names: names.split(","), default=["nb", "oa", "da"])
-    parser.add_argument("--keep", type=pathlib.Path, help="a folder to work in, which stays")
-    for port in ("helenus", "admin", "cassandra", "storage"):
-        parser.add_argument(f"--{port}-port", type=int)
-    return parser.parse_args()
-
-
-def main():
-    options = arguments()
-    reason = why_not()
-    if reason:
-        print(f"skipped: no Cassandra to take over from: {reason[0]}")
-        sys.exit(SKIPPED)
-    print(f"seed {options.seed}, formats: {', '.join(options.formats)}", flush=True)
-    folder = options.keep or pathlib.Path(tempfile.mkdtemp(prefix="helenus-take-over-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    test = TakeOver(options, folder.resolve())
-    try:
-        test.run()
-    except (Difference, ToolFailed, CqlError) as problem:
-        test.failures.append(str(problem))
-        print(problem)
-    finally:
-        test.stop()
-        if not options.keep and not test.failures:
-            shutil.rmtree(folder, ignore_errors=True)
-    for failure in test.failures:
-        print(f"FAILED {failure.splitlines()[0]}")
-    print(f"{test.passed} passed, {len(test.failures)} failed in {time.monotonic() - test.started:.0f} s")
-    sys.exit(1 if test.failures else 0)
+    options = parser_of(__doc__).parse_args()
+    options.formats = options.formats or ["nb", "oa", "da"]
+    return options
 
 
 if __name__ == "__main__":
-    main()
+    run(TakeOver, arguments())

@@ -43,7 +43,7 @@ impl Walk {
     pub fn new(sstable: &Arc<SsTable>, table: &Arc<Table>) -> Result<Walk, ReadError> {
         Ok(Walk {
             layout: sstable.layout(table)?,
-            at: At::Before(sstable.cursor(table)),
+            at: At::Before(sstable.cursor(table).read_ahead()),
             sstable: sstable.clone(),
             slot: Slot::default(),
             last: None,

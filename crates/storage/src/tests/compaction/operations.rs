@@ -52,6 +52,7 @@ fn what_operations_write_is_read_through_the_block_cache() {
         fill(&engine, &table, 2, 20).await;
         is_cached("flush");
         engine.compact(&[table.id], CompactScope::All).await.unwrap();
+        assert_eq!(engine.cache_stats(CacheKind::Block).entries, 0, "what is compacted pushes nothing out");
         is_cached("compact");
         engine.upgrade_sstables(&[table.id], true).await.unwrap();
         is_cached("upgradesstables");

@@ -388,8 +388,7 @@ impl Task {
             return Ok(());
         }
         let opened = match writer.finish() {
-            Ok(_) => SsTable::open(self.context.runtime.disk(), &descriptor)
-                .map_err(|error| Box::new(error) as SourceError),
+            Ok(_) => self.context.open(&descriptor).map_err(|error| Box::new(error) as SourceError),
             Err(error) => Err(Box::new(error) as SourceError),
         };
         match opened {

@@ -40,10 +40,8 @@ fn what_operations_write_is_read_through_the_block_cache() {
         options.auto_compaction = false;
         let engine = open(&runtime, options, &[&table]);
         let is_cached = |what: &str| {
-            let requests = || engine.cache_stats(CacheKind::Block).requests;
-            let before = requests();
             drop(engine.read_partition(&table, &key(1), &Slices::all(), false).unwrap().unwrap());
-            assert!(requests() > before, "{what}");
+            assert!(engine.cache_stats(CacheKind::Block).entries > 0, "{what}");
             let mut reads = BlockReads::default();
             engine.invalidate_cache(CacheKind::Block);
             drop(reads.cached_only(|| engine.read_partition(&table, &key(1), &Slices::all(), false)));
@@ -51,6 +49,7 @@ fn what_operations_write_is_read_through_the_block_cache() {
         };
         fill(&engine, &table, 2, 20).await;
         is_cached("flush");
+        engine.invalidate_cache(CacheKind::Block);
         engine.compact(&[table.id], CompactScope::All).await.unwrap();
         assert_eq!(engine.cache_stats(CacheKind::Block).entries, 0, "what is compacted pushes nothing out");
         is_cached("compact");

@@ -14,7 +14,7 @@ use crate::admin::{Admin, AdminServer};
 use crate::config::Config;
 use crate::failure::FailureSignal;
 use crate::identity;
-use crate::native::{EventHub, NativeLimits, NativeServer, Stopper};
+use crate::native::{EventHub, NativeLimits, NativeServer, NativeSwitch, Stopper};
 use crate::requests::Requests;
 
 /// Held while a node uses a data directory; contains its process id.
@@ -139,10 +139,11 @@ impl Node {
             request_bytes_max: config.max_frame_bytes,
             ..NativeLimits::default()
         };
-        let admin = Admin::new(runtime, executor.clone(), config.clone(), hub.clone());
+        let switch = NativeSwitch::new(address, requests, hub, limits);
+        let admin = Admin::new(runtime, executor.clone(), config.clone(), switch.clone());
         let admin = start_admin(runtime, config, admin)?;
-        let native = NativeServer::start(runtime, address, requests, hub, limits)
-            .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
+        let native =
+            switch.start(runtime).map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
         stop_serving_on_failure(runtime, &failure, native.stopper());
         Ok(Node { executor, native, admin, failure, _lock: lock })
     }

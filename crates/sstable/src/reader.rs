@@ -133,7 +133,7 @@ impl SsTable {
             }
         };
         let data = Arc::new(data);
-        let metadata = metadata(&statistics, &index, data.data_bytes(), files.bytes()?);
+        let metadata = metadata(&statistics, &index, &data, files.bytes()?);
         Ok(Arc::new(SsTable {
             descriptor: descriptor.clone(),
             metadata,
@@ -292,7 +292,7 @@ fn index_component(version: Version) -> Component {
     if version.is_bti() { Component::Partitions } else { Component::Index }
 }
 
-fn metadata(statistics: &Statistics, index: &Index, data_bytes: u64, bytes_on_disk: u64) -> Metadata {
+fn metadata(statistics: &Statistics, index: &Index, data: &DataFile, bytes_on_disk: u64) -> Metadata {
     let stats = &statistics.stats;
     Metadata {
         partitioner: index.partitioner().clone(),
@@ -318,7 +318,8 @@ fn metadata(statistics: &Statistics, index: &Index, data_bytes: u64, bytes_on_di
         pending_repair: stats.pending_repair,
         compression_ratio: stats.compression_ratio,
         droppable: stats.droppable.clone(),
-        data_bytes,
+        data_bytes: data.data_bytes(),
+        data_file_bytes: data.file_bytes(),
         bytes_on_disk,
     }
 }

@@ -25,7 +25,9 @@ pub use engine::{
 pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 
 pub mod compaction;
-pub use compaction::{CompactScope, CompactionStats, Operation, OperationKind, TombstoneOption};
+pub use compaction::{
+    CompactScope, CompactionRecord, CompactionStats, History, Operation, OperationKind, TombstoneOption,
+};
 pub use sstable::scrub::{ScrubOptions, ScrubReport};
 pub use sstable::verify::{VerifyFinding, VerifyOptions};
 

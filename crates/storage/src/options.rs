@@ -144,6 +144,8 @@ pub struct EngineOptions {
     pub host_id: Uuid,
     /// Text of `schema.cql` in snapshots; without it they have none.
     pub describe: Option<Describe>,
+    /// What is written about each finished compaction; without it nothing is.
+    pub history: Option<crate::History>,
     /// `auto_snapshot`: a table is kept as a snapshot before it is dropped or truncated.
     pub auto_snapshot: bool,
     /// `incremental_backups`: flushed SSTables are linked into `backups/`.
@@ -197,6 +199,7 @@ impl EngineOptions {
             auto_compaction: true,
             host_id,
             describe: None,
+            history: None,
             auto_snapshot: true,
             incremental_backups: false,
             snapshot_before_compaction: false,

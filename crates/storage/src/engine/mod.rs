@@ -97,6 +97,8 @@ struct Core {
     /// Milliseconds of the monotonic clock before which no flush is tried again.
     flush_not_before_ms: AtomicU64,
     flushes_count: AtomicU64,
+    /// Work in the background that failed.
+    failures_count: AtomicU64,
     replayed_entries_count: AtomicU64,
     is_stopping: AtomicBool,
     compactions: Arc<Context>,
@@ -293,6 +295,7 @@ impl Core {
             flush_failure: Mutex::default(),
             flush_not_before_ms: AtomicU64::new(0),
             flushes_count: AtomicU64::new(0),
+            failures_count: AtomicU64::new(0),
             replayed_entries_count: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
             compactions,

@@ -42,6 +42,8 @@ pub(crate) struct Memtable {
     inner: Mutex<Inner>,
     heap_bytes: AtomicUsize,
     partitions_count: AtomicUsize,
+    /// Rows and deletions that were written into it, as often as they were.
+    operations_count: AtomicU64,
     /// It may hold cells of columns that were dropped since.
     pub has_dropped_columns: AtomicBool,
     /// It holds writes that no log holds.
@@ -90,6 +92,10 @@ impl Memtable {
                 }
             }
         }
+        let operations = update.static_row.iter().len() + update.rows.len() + update.range_tombstones.len();
+        let operations = operations + usize::from(!update.deletion.is_live());
+        // Whoever changes it holds the lock.
+        self.operations_count.store(self.operations_count() + operations as u64, Ordering::Relaxed);
         let grown = SCRATCH.with_borrow_mut(|scratch| match inner.partitions.get_mut(key) {
             Some(partition) => partition.apply(table, update, scratch),
             None => {
@@ -148,6 +154,11 @@ impl Memtable {
 
     pub(crate) fn partitions_count(&self) -> usize {
         self.partitions_count.load(Ordering::Relaxed)
+    }
+
+    /// Rows and deletions that were written, as often as they were: what Cassandra calls its cells.
+    pub(crate) fn operations_count(&self) -> u64 {
+        self.operations_count.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -82,11 +82,11 @@ fn a_snapshot_holds_what_was_there_and_import_brings_it_back() {
         let engine = open(&runtime, described(&dir), &[&table]);
         assert_eq!(scan(&engine, &table), expected, "after a restart");
 
-        engine.clear_snapshots(Some("mine"), &["other".to_owned()]).await.unwrap();
+        engine.clear_snapshots(Some("mine"), &["other".to_owned()], None).await.unwrap();
         assert!(names(&runtime, &snapshot).contains(&"manifest.json".to_owned()));
-        engine.clear_snapshots(Some("mine"), &["ks".to_owned()]).await.unwrap();
+        engine.clear_snapshots(Some("mine"), &["ks".to_owned()], None).await.unwrap();
         assert_eq!(names(&runtime, &snapshot), Vec::<String>::new());
-        engine.clear_snapshots(None, &[]).await.unwrap();
+        engine.clear_snapshots(None, &[], None).await.unwrap();
         assert_eq!(engine.list_snapshots().unwrap(), []);
     });
 }

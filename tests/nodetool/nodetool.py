@@ -44,7 +44,8 @@ class Node:
         self.process = self.cluster = self.session = None
 
     def start(self, admin=True):
-        command = [self.binary, "--data-dir", str(self.folder / "data"), "--native-transport-port", str(self.port)]
+        command = [self.binary, "--data-dir", str(self.folder / "data"), "--native-transport-port", str(self.port),
+                   "--set", "row_cache_size=16MiB", "--set", "row_cache_save_period=1h"]
         if admin:
             command += ["--admin-port", str(self.admin_port)]
         self.log = open(self.folder / "node.log", "ab")
@@ -177,6 +178,15 @@ def flush_and_statistics(node):
     assert int(value("Local write count")) >= ROWS and int(value("Local read count")) >= 5, text
     assert int(value("Compacted partition maximum bytes")) > 0, text
     same(int(value("Memtable cell count")), 0, "memtable after a flush")
+    node.session.execute("CREATE KEYSPACE counts WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+    node.session.execute("CREATE TABLE counts.t (k int, c int, v int, PRIMARY KEY (k, c))")
+    cells = lambda: int(re.search(r"Memtable cell count: (.*)", node.nodetool("tablestats", "counts.t")).group(1))
+    for statement, want in (("INSERT INTO counts.t (k, c, v) VALUES (1, 1, 1)", 1), ("INSERT INTO counts.t (k, c, v) VALUES (1, 1, 2)", 2),
+                            ("DELETE FROM counts.t WHERE k = 9", 3), ("DELETE FROM counts.t WHERE k = 9 AND c > 5", 4)):
+        node.session.execute(statement)
+        same(cells(), want, f"cells after {statement}")
+    node.nodetool("flush", "counts", "t")
+    same(cells(), 0, "cells after a flush")
     document = json.loads(node.nodetool("tablestats", "-F", "json", "shop.orders"))
     same(document["total_number_of_tables"], 1, "tables")
     assert document["shop"]["tables"]["orders"]["sstable_count"] >= 1
@@ -214,6 +224,23 @@ def snapshots(node):
     node.nodetool("clearsnapshot", "-t", "short")
     same([count(tag) for tag in ("mine", "one", "two", "short")], [3, 1, 0, 0], "snapshots of tables")
     has(node.nodetool("clearsnapshot", code=1), "Specify snapshot name or --all")
+    node.nodetool("snapshot", "-t", "other", "-cf", "hits", "shop")
+    has(node.nodetool("clearsnapshot", "--all", "--older-than", "1h", "shop"), "Requested clearing snapshot(s) for [shop] with [all snapshots] older than 3600 seconds.\n")
+    has(node.nodetool("clearsnapshot", "--all", "--older-than-timestamp", "2022-12-03T10:15:30Z"), "Requested clearing snapshot(s) for [all keyspaces] with [all snapshots] older than timestamp 2022-12-03T10:15:30Z\n")
+    same([count(tag) for tag in ("mine", "other")], [3, 1], "snapshots that are too young")
+    node.nodetool("clearsnapshot", "--all", "--older-than", "1s", "nowhere")
+    same(count("other"), 1, "snapshots of another keyspace")
+    for words, text in {
+        ("--older-than", "1d"): "Specify snapshot name or --all",
+        ("-t", "x", "--older-than", "1d"): "Specifying snapshot name together with --older-than flag is not allowed",
+        ("-t", "x", "--older-than-timestamp", "2022-12-03T10:15:30Z"): "Specifying snapshot name together with --older-than-timestamp flag is not allowed",
+        ("--all", "--older-than", "1s", "--older-than-timestamp", "2022-12-03T10:15:30Z"): "Specify only one of --older-than or --older-than-timestamp",
+        ("--all", "--older-than", "5x"): "Invalid duration: 5x Accepted units:[SECONDS, MINUTES, HOURS, DAYS] where case matters and only non-negative values.",
+        ("--all", "--older-than", "500ms"): "Invalid duration: 500ms Accepted units:[SECONDS, MINUTES, HOURS, DAYS]",
+        ("--all", "--older-than-timestamp", "yesterday"): "Parameter --older-than-timestamp has to be a valid instant in ISO format.",
+        ("--all", "-t", "x"): "Specify only one of snapshot name or --all",
+    }.items():
+        has(node.nodetool("clearsnapshot", *words, code=1), f"nodetool: {text}\n")
     snapshot = node.table_dir("orders") / "snapshots/mine"
     manifest = json.loads((snapshot / "manifest.json").read_text())
     same(sorted(manifest), ["created_at", "ephemeral", "expires_at", "files"], "manifest")
@@ -315,9 +342,52 @@ def compaction(node):
     same(node.rows(), before, "after all of them")
     has(node.nodetool("compact", "shop", "nowhere", code=2), "Unknown keyspace/cf pair (shop.nowhere)")
     has(node.nodetool("compact", "nowhere", code=1), "Keyspace [nowhere] does not exist.")
-    has(node.nodetool("compactionstats", "-H"), "concurrent compactors", "pending tasks", "compaction throughput (MiB/s)    64.0")
+    has(node.nodetool("compactionstats", "-H"), "concurrent compactors", "pending tasks", "compactions aborted              0 ", "compressed data compacted ", "/minute", "compaction throughput (MiB/s)    64.0")
     node.nodetool("stop", "COMPACTION")
     has(node.nodetool("stop", "FOO", code=1), 'can not convert "FOO" to a OperationType')
+
+
+def compaction_history(node):
+    """A row for each merge, garbagecollect and upgradesstables; none for cleanup and scrub, none about the table itself."""
+    table = ("shop", "orders")
+    node.nodetool("disableautocompaction", *table)
+    node.nodetool("compact", *table)
+    for customer in (3000, 3001):
+        node.session.execute("INSERT INTO shop.orders (customer, item, note) VALUES (%s, 1, 'past')", (customer,))
+        node.session.execute("INSERT INTO shop.orders (customer, item, note) VALUES (3000, 1, 'past')")
+        node.nodetool("flush", *table)
+    known = set(node.session.execute("SELECT id FROM system.compaction_history"))
+    node.nodetool("compact", *table)
+    node.nodetool("garbagecollect", *table)
+    node.nodetool("upgradesstables", "-a", *table)
+    node.nodetool("cleanup", "shop")
+    node.nodetool("scrub", "-ns", *table)
+    for _ in range(2):
+        node.nodetool("flush", "system", "compaction_history")
+        node.nodetool("compact", "system", "compaction_history")
+    columns = "id, bytes_in, bytes_out, columnfamily_name, keyspace_name, rows_merged, compaction_properties, compacted_at, TTL(bytes_in)"
+    rows = [row for row in node.session.execute(f"SELECT {columns} FROM system.compaction_history") if (row[0],) not in known]
+    rows = sorted((row for row in rows if row[4] == "shop"), key=lambda row: row[0].time)
+    same([row[6]["compaction_type"] for row in rows], ["Major compaction", "Remove deleted data", "Upgrade sstables"], "kinds")
+    merged = rows[0][5]
+    partitions = len(set(row[0] for row in node.rows()))
+    same((merged[2], merged[1]), (1, partitions - 1), "partitions by inputs")
+    same([row[5] for row in rows[1:]], [{1: partitions}] * 2, "partitions by inputs")
+    for before, after in zip(rows, rows[1:]):
+        same(before[2], after[1], "bytes in and out")
+    [data] = node.nodetool("getsstables", *table, "3000").split()
+    assert rows[0][1] > rows[0][2] and 604_000 < rows[0][8] <= 604_800, rows[0]
+    assert abs(rows[2][2] - pathlib.Path(data).stat().st_size) < 100, (rows[2], data)
+    same([row for row in node.session.execute("SELECT columnfamily_name FROM system.compaction_history") if row[0] == "compaction_history"], [], "its own")
+    text = node.nodetool("compactionhistory").splitlines()
+    same(text[0], "Compaction History: ", "title")
+    same(text[1].split(), ["id", "keyspace_name", "columnfamily_name", "compacted_at", "bytes_in", "bytes_out", "rows_merged", "compaction_properties"], "columns")
+    has(text[2], str(rows[2][0]), " shop ", " orders ", f"{{1:{partitions}}}", "{compaction_type:Upgrade sstables}")
+    newest = json.loads(node.nodetool("compactionhistory", "-F", "json"))["CompactionHistory"][0]
+    same((newest["id"], newest["bytes_in"], newest["rows_merged"]), (str(rows[2][0]), rows[2][1], f"{{1:{partitions}}}"), "JSON")
+    has(node.nodetool("compactionhistory", "-F", "yaml"), "CompactionHistory:\n- keyspace_name: shop\n", "  compaction_properties: '{compaction_type:Upgrade sstables}'\n")
+    has(node.nodetool("compactionhistory", "-F", "xml", code=1), "arguments for -F are json,yaml only.")
+    node.nodetool("enableautocompaction", *table)
 
 
 def switches(node):
@@ -332,9 +402,190 @@ def switches(node):
     same(node.nodetool("getcompactionthroughput"), "Current compaction throughput: 32 MB/s\n", "throughput")
     has(node.nodetool("setcompactionthroughput", "much", code=1), "much")
     has(node.nodetool("getconcurrentcompactors"), "Current concurrent compactors in the system is: \n")
+    for count in (4, 1):
+        node.nodetool("setconcurrentcompactors", count)
+        same(node.nodetool("getconcurrentcompactors"), f"Current concurrent compactors in the system is: \n{count}\n", "compactors")
+        assert re.search(rf"^concurrent compactors +{count} *$", node.nodetool("compactionstats"), re.M)
+        node.nodetool("compact", "shop")
+    node.nodetool("setconcurrentcompactors", 2)
+    for words, text in {("0",): "concurrent_compactors should be great than 0.", ("--", "-1"): "concurrent_compactors should be great than 0.",
+                        ("x",): 'concurrent_compactors: can not convert "x" to a Integer', (): "Required parameters are missing: concurrent_compactors"}.items():
+        has(node.nodetool("setconcurrentcompactors", *words, code=1), f"nodetool: {text}\n")
     has(node.nodetool("getcompactionthreshold", "shop", "orders"), "Current compaction thresholds for shop/orders: \n min = ")
-    for cache in ("key", "row", "counter"):
-        node.nodetool(f"invalidate{cache}cache")
+    node.nodetool("invalidatecountercache")
+
+
+def cache(node, name):
+    """Entries, hits and requests of a cache; and its line."""
+    [line] = [line for line in node.nodetool("info").splitlines() if line.startswith(name)]
+    found = re.fullmatch(r"[A-Za-z ]+: entries (\d+), size .+, capacity .+, (\d+) hits, (\d+) requests, \S+ recent hit rate, \d+ save period in seconds", line)
+    assert found, line
+    return tuple(map(int, found.groups())), line
+
+
+def caches(node):
+    node.session.execute("CREATE TABLE shop.heads (k int, c int, v text, PRIMARY KEY (k, c)) "
+                         "WITH caching = {'keys': 'ALL', 'rows_per_partition': '2'}")
+    for c in range(5):
+        node.session.execute(f"INSERT INTO shop.heads (k, c, v) VALUES (1, {c}, 'v{c}')")
+    node.nodetool("flush", "shop", "heads")
+    node.nodetool("invalidaterowcache")
+    (_, hits, requests), line = cache(node, "Row Cache")
+    has(line, "entries 0, size 0 bytes, capacity 16 MiB", "3600 save period in seconds")
+    first = "SELECT v FROM shop.heads WHERE k = 1 LIMIT 2"
+    for _ in range(3):
+        same(list(node.session.execute(first)), [("v0",), ("v1",)], "the head")
+    same(cache(node, "Row Cache")[0], (1, hits + 2, requests + 3), "row cache")
+    # Another table's change is none of this one.
+    node.session.execute("ALTER TABLE shop.nothing WITH comment = 'still nothing'")
+    node.session.execute("UPDATE shop.heads SET v = 'new' WHERE k = 1 AND c = 1")
+    for _ in range(2):
+        same(list(node.session.execute(first)), [("v0",), ("new",)], "the head after a write")
+    same(cache(node, "Row Cache")[0], (1, hits + 3, requests + 5), "row cache after a write")
+    same([v for v, in node.session.execute("SELECT v FROM shop.heads WHERE k = 1")], ["v0", "new", "v2", "v3", "v4"], "all rows")
+    node.nodetool("invalidaterowcache")
+    same(cache(node, "Row Cache")[0][0], 0, "row cache, emptied")
+    same(list(node.session.execute(first)), [("v0",), ("new",)], "the head after it was emptied")
+
+    # SSTables with an Index.db: the table's own, written in that format and brought back.
+    node.nodetool("flush", "shop", "heads")
+    node.nodetool("compact", "shop", "heads")
+    [data] = node.nodetool("getsstables", "shop", "heads", "1").split()
+    out = node.folder / "big"
+    subprocess.run([node.binary, "sstable", "export", "--format", "oa", "--to", str(out), data], check=True, capture_output=True, cwd=node.folder)
+    node.session.execute("TRUNCATE shop.heads")
+    same(list(node.session.execute(first)), [], "the head of nothing")
+    node.nodetool("import", "--copy-data", "shop", "heads", str(out))
+    node.nodetool("invalidatekeycache")
+    (_, hits, requests), line = cache(node, "Key Cache")
+    has(line, "entries 0, size 0 bytes", "14400 save period in seconds")
+    for _ in range(2):
+        same(list(node.session.execute("SELECT v FROM shop.heads WHERE k = 1 AND c = 3")), [("v3",)], "one row")
+    same(cache(node, "Key Cache")[0], (1, hits + 1, requests + 2), "key cache")
+    same(list(node.session.execute(first)), [("v0",), ("new",)], "the head of what was imported")
+
+
+def old_snapshots_go(node):
+    node.session.execute("CREATE KEYSPACE past WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+    node.session.execute("CREATE TABLE past.t (k int PRIMARY KEY)")
+    tags = lambda: sorted(re.findall(r"^(\S+) +past ", node.nodetool("listsnapshots"), re.M))
+    node.nodetool("snapshot", "-t", "old", "past")
+    time.sleep(2.2)
+    node.nodetool("snapshot", "-t", "young", "past")
+    node.nodetool("clearsnapshot", "--all", "--older-than", "2s", "past")
+    same(tags(), ["young"], "snapshots")
+    node.nodetool("clearsnapshot", "--all", "--older-than-timestamp", "2122-12-03T10:15:30.5Z", "past")
+    same(tags(), [], "snapshots")
+    node.session.execute("DROP KEYSPACE past")
+
+
+def garbage(node):
+    """What `garbagecollect` leaves: the lines of Cassandra's sstabledump -d, without places and seconds."""
+    node.session.execute("CREATE KEYSPACE garbage WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+    for name, granularity, want in (("g", "ROW", GARBAGE_ROW), ("h", "CELL", GARBAGE_CELL)):
+        node.session.execute(f"CREATE TABLE garbage.{name} (k int, c int, s int static, v int, w int, m map<int, int>, PRIMARY KEY (k, c))")
+        node.nodetool("disableautocompaction", "garbage", name)
+        for statements in (GARBAGE_OLD, GARBAGE_NEW):
+            for statement in statements:
+                node.session.execute(statement.format(t=f"garbage.{name}"))
+            node.nodetool("flush", "garbage", name)
+        node.nodetool("garbagecollect", "-g", granularity, "garbage", name)
+        time.sleep(0.5)
+        dumped = []
+        for data in sorted((node.folder / "data/data/garbage").glob(f"{name}-*/*-Data.db"), key=lambda path: int(path.name.split("-")[1])):
+            done = subprocess.run([node.binary, "sstable", "dump", "-d", str(data)], capture_output=True, text=True, timeout=60)
+            same(done.returncode, 0, done.stderr)
+            dumped.append(done.stdout)
+        # Each shard has its own SSTable of a flush.
+        old = "".join(text for text in dumped if not re.search("ts=20|deletedAt=20|@20/", text))
+        plain = re.sub(r"@\d+ ", " ", re.sub(r"(@\d+)/\d+", r"\1", re.sub(r"localDeletion=\d+", "localDeletion=", old)))
+        by_partition = lambda lines: sorted(lines, key=lambda line: line[:3])
+        same(by_partition(plain.splitlines()), by_partition(want), f"what is left with -g {granularity}")
+    node.session.execute("DROP KEYSPACE garbage")
+
+
+GARBAGE_OLD = [
+    "INSERT INTO {t} (k, c, v, w) VALUES (1, 1, 1, 1) USING TIMESTAMP 10", "INSERT INTO {t} (k, c, v, w) VALUES (1, 2, 1, 1) USING TIMESTAMP 10",
+    "INSERT INTO {t} (k, c, v, w) VALUES (1, 5, 1, 1) USING TIMESTAMP 10", "DELETE FROM {t} USING TIMESTAMP 11 WHERE k = 1 AND c >= 20 AND c < 30",
+    "DELETE FROM {t} USING TIMESTAMP 11 WHERE k = 1 AND c >= 40 AND c < 50", "DELETE FROM {t} USING TIMESTAMP 11 WHERE k = 1 AND c = 60",
+    "INSERT INTO {t} (k, c, v, w, m) VALUES (1, 70, 1, 1, {{1: 1, 2: 2}}) USING TIMESTAMP 10", "INSERT INTO {t} (k, s) VALUES (1, 5) USING TIMESTAMP 10",
+    "INSERT INTO {t} (k, c, v, w) VALUES (2, 1, 1, 1) USING TIMESTAMP 10", "DELETE FROM {t} USING TIMESTAMP 11 WHERE k = 2 AND c >= 20 AND c < 30",
+    "DELETE FROM {t} USING TIMESTAMP 9 WHERE k = 2", "DELETE FROM {t} USING TIMESTAMP 9 WHERE k = 5", "INSERT INTO {t} (k, c, v) VALUES (5, 1, 1) USING TIMESTAMP 10",
+    "DELETE FROM {t} USING TIMESTAMP 11 WHERE k = 3 AND c >= 20 AND c < 30", "INSERT INTO {t} (k, c, v, w) VALUES (4, 1, 1, 1) USING TIMESTAMP 10",
+    "INSERT INTO {t} (k, c) VALUES (4, 2) USING TIMESTAMP 10", "DELETE FROM {t} USING TIMESTAMP 11 WHERE k = 6 AND c >= 20 AND c < 30",
+    "INSERT INTO {t} (k, c) VALUES (6, 32) USING TIMESTAMP 10", "DELETE FROM {t} USING TIMESTAMP 11 WHERE k = 6 AND c >= 40 AND c < 50",
+    "DELETE FROM {t} USING TIMESTAMP 12 WHERE k = 6 AND c >= 50 AND c < 60"]
+GARBAGE_NEW = [
+    "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 1 AND c >= 1 AND c < 3", "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 1 AND c >= 22 AND c < 25",
+    "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 1 AND c >= 38 AND c <= 50", "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 1 AND c = 60",
+    "UPDATE {t} USING TIMESTAMP 20 SET v = 5 WHERE k = 1 AND c = 5", "UPDATE {t} USING TIMESTAMP 20 SET m = {{3: 3}} WHERE k = 1 AND c = 70",
+    "UPDATE {t} USING TIMESTAMP 20 SET s = 6 WHERE k = 1", "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 2", "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 5",
+    "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 3 AND c >= 25 AND c < 35", "DELETE v FROM {t} USING TIMESTAMP 20 WHERE k = 4 AND c = 1",
+    "INSERT INTO {t} (k, c) VALUES (4, 2) USING TIMESTAMP 20", "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 6 AND c >= 15 AND c < 25",
+    "DELETE FROM {t} USING TIMESTAMP 20 WHERE k = 6 AND c >= 45 AND c < 55"]
+GARBAGE_ROW = [
+    "[1] Row[info=[ts=-9223372036854775808] ]: STATIC | [s=5 ts=10]",
+    "[1] Row[info=[ts=10] ]: 5 | [v=1 ts=10], [w=1 ts=10]",
+    "[1] Marker INCL_START_BOUND(20)@11",
+    "[1] Marker EXCL_END_BOUND(30)@11",
+    "[1] Row[info=[ts=10] ]: 70 | [v=1 ts=10], [w=1 ts=10], del(m)=deletedAt=9, localDeletion=, [m[1]=1 ts=10], [m[2]=2 ts=10]",
+    "[4] Row[info=[ts=10] ]: 1 | [v=1 ts=10], [w=1 ts=10]",
+    "[4] Row[info=[ts=10] ]: 2 | ",
+    "[6] Marker INCL_START_BOUND(25)@11",
+    "[6] Marker EXCL_END_BOUND(30)@11",
+    "[6] Row[info=[ts=10] ]: 32 | ",
+    "[6] Marker INCL_START_BOUND(40)@11",
+    "[6] Marker EXCL_END_BOUND(50)@11",
+    "[6] Marker INCL_START_BOUND(55)@12",
+    "[6] Marker EXCL_END_BOUND(60)@12",
+    "[3] Marker INCL_START_BOUND(20)@11",
+    "[3] Marker EXCL_END_BOUND(30)@11",
+]
+GARBAGE_CELL = [
+    "[1] Row[info=[ts=10] ]: 5 | [w=1 ts=10]",
+    "[1] Marker INCL_START_BOUND(20)@11",
+    "[1] Marker EXCL_END_BOUND(30)@11",
+    "[1] Row[info=[ts=10] ]: 70 | [v=1 ts=10], [w=1 ts=10]",
+    "[4] Row[info=[ts=10] ]: 1 | [w=1 ts=10]",
+    "[4] Row[info=[ts=10] ]: 2 | ",
+    "[6] Marker INCL_START_BOUND(25)@11",
+    "[6] Marker EXCL_END_BOUND(30)@11",
+    "[6] Row[info=[ts=10] ]: 32 | ",
+    "[6] Marker INCL_START_BOUND(40)@11",
+    "[6] Marker EXCL_END_BOUND(50)@11",
+    "[6] Marker INCL_START_BOUND(55)@12",
+    "[6] Marker EXCL_END_BOUND(60)@12",
+    "[3] Marker INCL_START_BOUND(20)@11",
+    "[3] Marker EXCL_END_BOUND(30)@11",
+]
+
+
+def binary_off_and_on(node):
+    def connects():
+        with contextlib.suppress(OSError), socket.create_connection((HOST, node.port), timeout=1):
+            return True
+        return False
+
+    before = node.rows()
+    same(node.nodetool("statusbinary"), "running\n", "statusbinary")
+    with socket.create_connection((HOST, node.port), timeout=5) as client:
+        node.nodetool("disablebinary")
+        client.settimeout(5)
+        same(client.recv(1), b"", "a client of a transport that is switched off")
+    same((node.nodetool("statusbinary"), connects()), ("not running\n", False), "disablebinary")
+    has(node.nodetool("info"), "Native Transport active: false")
+    node.nodetool("disablebinary")
+    has(node.nodetool("status"), "UN  127.0.0.1")
+    node.nodetool("enablebinary")
+    node.nodetool("enablebinary")
+    same((node.nodetool("statusbinary"), connects()), ("running\n", True), "enablebinary")
+    has(node.nodetool("info"), "Native Transport active: true")
+    node.nodetool("disablebinary", "-f")
+    same(connects(), False, "disablebinary -f")
+    node.nodetool("enablebinary")
+    node.cluster.shutdown()
+    node.connect()
+    same(node.rows(), before, "rows afterwards")
 
 
 def words_that_make_no_sense(node):
@@ -407,6 +658,7 @@ def a_port_that_is_taken(node):
 
 def drain_and_restart(node):
     before = node.rows()
+    cached = [name for name in ("Row Cache", "Key Cache") if cache(node, name)[0][0] > 0]
     node.cluster.shutdown()
     node.cluster = None
     node.nodetool("drain")
@@ -416,15 +668,23 @@ def drain_and_restart(node):
             connection.sendall(bytes.fromhex("040000000500000000"))
             same(connection.recv(9), b"", "an answer of a drained node")
     has(node.nodetool("status"), "UN  127.0.0.1")
+    same(node.nodetool("statusbinary"), "not running\n", "statusbinary of a drained node")
+    has(node.nodetool("enablebinary", code=2), "Unable to start native transport because the node was drained.")
     same(node.stop(), 0, "the end of a drained node")
     node.start()
     node.connect()
+    for name in cached:
+        deadline = time.monotonic() + 5
+        while cache(node, name)[0][0] == 0:
+            assert time.monotonic() < deadline, f"{name} is not warmed"
+            time.sleep(0.05)
+        same(cache(node, name)[0][1:], (0, 0), f"{name}: warming is no request")
     same(node.rows(), before, "after a restart")
     same(next(iter(node.session.execute("SELECT count FROM shop.hits WHERE page = 'start'")))[0], 5, "the counter")
 
 
 CASES = [load, loopback_only, who_and_where, flush_and_statistics, snapshots, the_way_back, from_the_schema_file, refresh, backups,
-         compaction, switches, words_that_make_no_sense, requests_that_make_no_sense, a_port_that_is_taken, drain_and_restart]
+         compaction, compaction_history, switches, caches, old_snapshots_go, garbage, binary_off_and_on, words_that_make_no_sense, requests_that_make_no_sense, a_port_that_is_taken, drain_and_restart]
 
 
 def main():

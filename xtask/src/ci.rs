@@ -142,6 +142,9 @@ fn with_node(report: &mut Report) -> Result<(), String> {
         true => ended(python(python_environment, &["tests/nodetool/nodetool.py", &binary.to_string_lossy()])),
         false => Ended::Skipped("tests/run_clients.py could not make .venv".to_owned()),
     });
+    report.step("storage with little room", || {
+        ended(python("python3", &["tests/storage/storage.py", &binary.to_string_lossy()]))
+    });
     report.step("Cassandra is the judge", || judge(&binary));
     Ok(())
 }

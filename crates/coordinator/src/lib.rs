@@ -92,6 +92,11 @@ impl Coordinator {
         }
     }
 
+    /// Requests for these partitions are about to come ([`Engine::foresee`]).
+    pub fn foresee(&self, keys: &[(TableId, PartitionKey)]) {
+        self.engine.foresee(keys);
+    }
+
     /// Reads.
     pub fn read(&self, command: &ReadCommand) -> Result<Box<dyn PartitionIterator>, QueryError> {
         self.engine.read(command).map_err(|error| match error {
@@ -113,13 +118,36 @@ impl Coordinator {
     }
 }
 
+/// Partitions of a mutation that is too large are named up to so many characters. Source:
+/// `MutationExceededMaxSizeException.PARTITION_MESSAGE_LIMIT`.
+const TOP_KEYS_CHARS_MAX: usize = 1024;
+
+/// Cassandra's text for a mutation that is too large. The size is that of our own form of it.
+fn oversized(mutations: &[Mutation], bytes: usize, bytes_max: usize) -> String {
+    let mut keys = String::new();
+    for mutation in mutations {
+        let start = mutation.key.key.iter().take(TOP_KEYS_CHARS_MAX / 2);
+        let key: String = start.map(|byte| format!("{byte:02x}")).collect();
+        let named = format!("{}{}.{key}", if keys.is_empty() { "" } else { ", " }, mutation.table.name);
+        if !keys.is_empty() && keys.len() + named.len() > TOP_KEYS_CHARS_MAX {
+            break;
+        }
+        keys.push_str(&named);
+    }
+    let keyspace = mutations.first().map_or("", |mutation| &*mutation.table.keyspace);
+    format!(
+        "Rejected an oversized mutation ({bytes}/{bytes_max}) for keyspace: {keyspace}. Top keys are: {keys}"
+    )
+}
+
 /// What a client is told of a write that the engine refused or lost.
 pub fn write_failed(error: WriteError, mutations: &[Mutation]) -> QueryError {
     let table = mutations.first().map_or("", |mutation| &*mutation.table.name);
     match error {
-        WriteError::TooLarge { .. } | WriteError::NegativeDeletion { .. } => {
-            QueryError::Invalid(format!("{error}; nothing was written"))
+        WriteError::TooLarge { bytes, bytes_max } => {
+            QueryError::Invalid(oversized(mutations, bytes, bytes_max))
         }
+        WriteError::NegativeDeletion { .. } => QueryError::Invalid(format!("{error}; nothing was written")),
         WriteError::KeyLength { bytes: 0 } => QueryError::invalid("Key may not be empty"),
         WriteError::KeyLength { bytes } => QueryError::Invalid(format!(
             "Key length of {bytes} is longer than maximum of {}",
@@ -143,3 +171,6 @@ pub fn write_failed(error: WriteError, mutations: &[Mutation]) -> QueryError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

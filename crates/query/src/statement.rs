@@ -9,7 +9,7 @@ use cql::bind::restrict::{KeyRestrictions, Test, TupleExpr};
 use cql::bind::select::{Partitions, SelectPlan, bind_select};
 use cql::bind::{Expr, Markers, Receiver, Scope};
 use md5::{Digest, Md5};
-use model::{CqlType, QueryError, Schema};
+use model::{BoundValue, CqlType, PartitionKey, QueryError, Schema, TableId};
 use wire::{ColumnSpec, ResultMetadata};
 
 /// A bound statement.
@@ -60,6 +60,28 @@ pub struct BatchPlan {
 }
 
 impl Statement {
+    /// The partition that it is for, if its key is made of these values and nothing else. Values are not checked.
+    pub fn partition(&self, values: &[BoundValue]) -> Option<(TableId, PartitionKey)> {
+        let table = match &self.bound {
+            Bound::Select(plan, _) => &plan.table,
+            Bound::Modify(modify, _) => &modify.table,
+            Bound::Batch(_) | Bound::Other(_) => return None,
+        };
+        let component = |marker: u16| match values.get(usize::from(marker))? {
+            BoundValue::Value(bytes) => Some(bytes.clone()),
+            BoundValue::Null | BoundValue::Unset => None,
+        };
+        let key = match self.partition_key_markers[..] {
+            [] => return None,
+            [only] => component(only)?,
+            ref several => {
+                let components: Option<Vec<_>> = several.iter().map(|marker| component(*marker)).collect();
+                PartitionKey::compose(&components?).into()
+            }
+        };
+        Some((table.id, PartitionKey::new(key)))
+    }
+
     /// Parses and binds.
     pub fn new(
         text: &str,

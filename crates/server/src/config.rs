@@ -18,10 +18,12 @@ use serde_json::Value;
 
 use crate::admin::protocol::DEFAULT_PORT;
 
+mod caches;
 mod nearest;
 mod storage;
 mod value;
 
+use caches::CachesConfig;
 use nearest::nearest;
 pub use storage::StorageConfig;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub file_cache_bytes: u64,
     /// `file_reads` (ours): how files are read without making a request's thread wait: `auto`, `io_uring`, `threads`.
     pub file_reads: FileReads,
+    /// The other caches.
+    pub caches: CachesConfig,
     /// The keys of the storage engine.
     pub storage: StorageConfig,
     /// `native_transport_max_frame_size`
@@ -147,7 +151,12 @@ const OUR_OPERATOR_KEYS: [&str; 6] = [
 
 /// Every key that has an effect here.
 fn our_keys() -> impl Iterator<Item = &'static str> {
-    OUR_KEYS.into_iter().chain(OUR_LIMIT_KEYS).chain(OUR_OPERATOR_KEYS).chain(storage::KEYS)
+    OUR_KEYS
+        .into_iter()
+        .chain(OUR_LIMIT_KEYS)
+        .chain(OUR_OPERATOR_KEYS)
+        .chain(caches::KEYS)
+        .chain(storage::KEYS)
 }
 
 /// Prefix of environment variables.
@@ -216,6 +225,7 @@ impl Config {
                 .bytes("file_cache_size", 0, 1 << 40)?
                 .unwrap_or_else(default_file_cache_bytes),
             file_reads: file_reads(&reader)?,
+            caches: CachesConfig::read(&reader)?,
             storage: StorageConfig::read(&reader, segment_bytes)?,
             max_frame_bytes: reader
                 .bytes("native_transport_max_frame_size", 1 << 10, 1 << 30)?

@@ -14,7 +14,7 @@ use crate::admin::{Admin, AdminServer};
 use crate::config::Config;
 use crate::failure::FailureSignal;
 use crate::identity;
-use crate::native::{EventHub, NativeLimits, NativeServer, Stopper};
+use crate::native::{EventHub, NativeLimits, NativeServer, NativeSwitch, Stopper};
 use crate::requests::Requests;
 
 /// Held while a node uses a data directory; contains its process id.
@@ -95,6 +95,18 @@ impl Node {
             concurrent_compactors: config.concurrent_compactors,
             compaction_throughput_mib_per_s: config.compaction_throughput_mib_per_s,
             file_cache_bytes: config.file_cache_bytes,
+            key_cache_bytes: config.caches.key_bytes,
+            key_cache_save_period: config.caches.key_save_period,
+            key_cache_keys_to_save: config.caches.keys_to_save,
+            row_cache_bytes: config.caches.row_bytes,
+            row_cache_save_period: config.caches.row_save_period,
+            row_cache_keys_to_save: config.caches.rows_to_save,
+            cache_load_timeout: config.caches.load_timeout,
+            saved_caches_dir: config
+                .caches
+                .saved_dir
+                .clone()
+                .unwrap_or_else(|| config.data_dir.join("saved_caches")),
             commitlog_archive_dir: config.storage.commitlog_archive_dir.clone(),
             accept_commitlog_damage: config.storage.accept_commitlog_damage,
             memtable_bytes_total: config.storage.memtable_bytes,
@@ -127,10 +139,11 @@ impl Node {
             request_bytes_max: config.max_frame_bytes,
             ..NativeLimits::default()
         };
-        let admin = Admin::new(runtime, executor.clone(), config.clone(), hub.clone());
+        let switch = NativeSwitch::new(address, requests, hub, limits);
+        let admin = Admin::new(runtime, executor.clone(), config.clone(), switch.clone());
         let admin = start_admin(runtime, config, admin)?;
-        let native = NativeServer::start(runtime, address, requests, hub, limits)
-            .map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
+        let native =
+            switch.start(runtime).map_err(|error| failed(&format!("cannot listen on {address}"), &error))?;
         stop_serving_on_failure(runtime, &failure, native.stopper());
         Ok(Node { executor, native, admin, failure, _lock: lock })
     }

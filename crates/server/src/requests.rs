@@ -238,6 +238,21 @@ impl RequestHandler for Requests {
         Rc::new(Session { state: RefCell::default(), peer: client.peer })
     }
 
+    fn foresee(&self, requests: &mut dyn Iterator<Item = &RequestBody>) {
+        let mut known: Option<Arc<Statement>> = None;
+        let partition = |request: &RequestBody| {
+            let RequestBody::Execute { id, params, .. } = request else { return None };
+            let Values::Positional(values) = &params.values else { return None };
+            // Mostly they are all of one statement.
+            if known.as_ref().is_none_or(|known| known.id[..] != id[..]) {
+                known = self.executor.prepared().find(id);
+            }
+            known.as_ref()?.partition(values)
+        };
+        let keys: Vec<_> = requests.filter_map(partition).collect();
+        self.executor.coordinator().foresee(&keys);
+    }
+
     fn handle(
         &self,
         session: &Rc<Session>,

@@ -39,7 +39,7 @@ impl Elements {
         if !self.sstable.may_contain(key) {
             return Ok(false);
         }
-        let Some(located) = self.sstable.index.find(key)? else { return Ok(false) };
+        let Some(located) = self.sstable.index.find(key, false)? else { return Ok(false) };
         let mut cursor = DataCursor::new(self.sstable.data.clone(), located.data);
         let layout = &self.layout;
         let (found, _) = cursor.parse(|buffer, cursor| layout.partition_header(buffer, cursor))?;

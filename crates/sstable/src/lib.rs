@@ -43,7 +43,8 @@ pub mod verify;
 pub mod walk;
 pub mod writer;
 
-pub use cache::{BlockCache, BlockCacheStats};
+pub use cache::keys::KeyCache;
+pub use cache::{BlockCache, BlockCacheStats, Caches};
 pub use change::{StatisticsChange, change_statistics};
 pub use copy::{Copied, CopyError, CopyMap};
 pub use description::Description;

@@ -194,6 +194,8 @@ pub struct Metadata {
     pub droppable: Vec<(i64, u32)>,
     /// Uncompressed bytes of Data.db.
     pub data_bytes: u64,
+    /// Bytes of Data.db on the disk.
+    pub data_file_bytes: u64,
     /// Bytes of all components.
     pub bytes_on_disk: u64,
 }

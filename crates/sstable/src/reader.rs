@@ -9,7 +9,8 @@ use model::token::murmur3_x64_128;
 use model::{PartitionKey, Slices, Table};
 use runtime::{Disk, OpenMode};
 
-use crate::cache::BlockCache;
+use crate::cache::keys::{KeyCache, OwnKeys};
+use crate::cache::{BlockCache, Caches};
 use crate::chunk::info::CompressionInfo;
 use crate::chunk::reader::{DataCursor, DataFile};
 use crate::cursor::describe;
@@ -28,6 +29,7 @@ use crate::scan::Scan;
 use crate::source::Source;
 use crate::statistics::Statistics;
 use crate::statistics::header::SerializationHeader;
+use crate::statistics::stats::{NO_COMPRESSION_RATIO, Stats};
 use crate::stream;
 use crate::trie::pages::Pages;
 
@@ -62,44 +64,76 @@ impl Drop for Farewell {
 impl SsTable {
     /// Opens it: reads and checks all but the partitions. Needs no schema.
     pub fn open(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> Result<Arc<SsTable>, ReadError> {
-        SsTable::open_with(disk, descriptor, None)
+        SsTable::open_with(disk, descriptor, None, None)
     }
 
-    /// As [`SsTable::open`]; what is read of its data and indexes goes through `cache`.
+    /// Opens it for a scrub: filter, index and CRC.db are done without where they are missing or damaged; why is returned,
+    /// too. Statistics.db, CompressionInfo.db and Data.db must be there: no other file says what stands in these.
+    pub fn open_damaged(
+        disk: &Arc<dyn Disk>,
+        descriptor: &Descriptor,
+    ) -> Result<(Arc<SsTable>, Vec<ReadError>), ReadError> {
+        let mut done_without = Vec::new();
+        let sstable = SsTable::open_with(disk, descriptor, None, Some(&mut done_without))?;
+        Ok((sstable, done_without))
+    }
+
+    /// As [`SsTable::open`]; what is read of its data and indexes goes through the caches.
     pub fn open_cached(
         disk: &Arc<dyn Disk>,
         descriptor: &Descriptor,
-        cache: &Arc<BlockCache>,
+        caches: &Caches,
     ) -> Result<Arc<SsTable>, ReadError> {
-        SsTable::open_with(disk, descriptor, Some(cache))
+        SsTable::open_with(disk, descriptor, Some(caches), None)
     }
 
+    /// `done_without`: takes the errors of components that only look-ups need; without it each ends the opening.
     fn open_with(
         disk: &Arc<dyn Disk>,
         descriptor: &Descriptor,
-        cache: Option<&Arc<BlockCache>>,
+        caches: Option<&Caches>,
+        mut done_without: Option<&mut Vec<ReadError>>,
     ) -> Result<Arc<SsTable>, ReadError> {
-        let files = Files { disk, descriptor, cache };
-        let version = descriptor.version;
-        let statistics = Statistics::parse(&files.required(Component::Statistics)?, version)?;
-        let partitioner = Partitioner::from_class(&statistics.partitioner, &statistics.header)?;
-        let filter = match files.whole(Component::Filter)? {
-            Some(bytes) if !bytes.is_empty() => Some(
-                Filter::parse(&bytes, version.is_3x())
-                    .map_err(|fault| ReadError::corrupt(Component::Filter, 0, describe(fault)))?,
-            ),
-            _ => None,
+        let mut spare = |error: ReadError| match &mut done_without {
+            Some(list) => {
+                list.push(error);
+                Ok(())
+            }
+            None => Err(error),
         };
-        let data = Arc::new(files.data()?);
-        let index = files.index(partitioner, &statistics.header)?;
-        let (first, last) = index.ends();
+        let cache = caches.map(|caches| &caches.blocks);
+        let files = Files { disk, descriptor, cache, keys: caches.map(|caches| &caches.keys) };
+        let statistics = Statistics::parse(&files.required(Component::Statistics)?, descriptor.version)?;
+        let partitioner = Partitioner::from_class(&statistics.partitioner, &statistics.header)?;
+        let filter = match files.filter() {
+            Ok(filter) => filter,
+            Err(error) => {
+                spare(error)?;
+                None
+            }
+        };
         let stats = &statistics.stats;
-        let has_ends = !version.has_short_deletions();
-        if has_ends && (*stats.first_key != *first.key || *stats.last_key != *last.key) {
-            let found = "its first and last key are not those of Statistics.db";
-            return Err(ReadError::corrupt(files.index_component(), 0, found));
-        }
-        let metadata = metadata(&statistics, &index, data.data_bytes(), files.bytes()?);
+        let data = match files.data(stats, true) {
+            // A CRC.db with chunks of another size is garbage to a scrub.
+            Err(
+                error
+                @ (ReadError::Corrupt { component: Component::Crc, .. } | ReadError::Unsupported { .. }),
+            ) => {
+                spare(error)?;
+                files.data(stats, false)?
+            }
+            data => data?,
+        };
+        let opened = files.index(partitioner.clone(), &statistics.header);
+        let index = match opened.and_then(|index| files.check_ends(&index, stats).map(|()| index)) {
+            Ok(index) => index,
+            Err(error) => {
+                spare(error)?;
+                Index::lost(partitioner, stats, data.data_bytes())
+            }
+        };
+        let data = Arc::new(data);
+        let metadata = metadata(&statistics, &index, &data, files.bytes()?);
         Ok(Arc::new(SsTable {
             descriptor: descriptor.clone(),
             metadata,
@@ -156,12 +190,30 @@ impl SsTable {
         if !self.may_contain(key) {
             return Ok(None);
         }
-        let Some(located) = self.index.find(key)? else { return Ok(None) };
+        let is_cached = table.options.caching.has_keys();
+        let Some(located) = self.index.find(key, is_cached)? else { return Ok(None) };
         let cursor = self.cursor(table);
         let Some(source) = self.open_located(&self.layout(table)?, located, cursor, Some(key))? else {
             return Ok(None);
         };
         Ok(Some(stream::open(source, slices, reversed)))
+    }
+
+    /// The number of its keys in the key cache ([`KeyCache::keys`]); `None`: it has none there, and never will.
+    pub fn key_cache_number(&self) -> Option<u64> {
+        match &self.index {
+            Index::Big(big) => big.keys.as_ref().map(|keys| keys.sstable),
+            Index::Bti { .. } | Index::Lost { .. } => None,
+        }
+    }
+
+    /// Looks a partition up and keeps what the index says of it in the key cache.
+    pub fn warm_key(&self, key: &PartitionKey) -> Result<(), ReadError> {
+        let key = &self.metadata.partitioner.key(key.key.clone());
+        match &self.index {
+            Index::Big(big) if self.may_contain(key) => big.warm(key),
+            Index::Big(_) | Index::Bti { .. } | Index::Lost { .. } => Ok(()),
+        }
     }
 
     /// Its partitions after `start` up to and including `end`, in order.
@@ -240,7 +292,7 @@ fn index_component(version: Version) -> Component {
     if version.is_bti() { Component::Partitions } else { Component::Index }
 }
 
-fn metadata(statistics: &Statistics, index: &Index, data_bytes: u64, bytes_on_disk: u64) -> Metadata {
+fn metadata(statistics: &Statistics, index: &Index, data: &DataFile, bytes_on_disk: u64) -> Metadata {
     let stats = &statistics.stats;
     Metadata {
         partitioner: index.partitioner().clone(),
@@ -266,7 +318,8 @@ fn metadata(statistics: &Statistics, index: &Index, data_bytes: u64, bytes_on_di
         pending_repair: stats.pending_repair,
         compression_ratio: stats.compression_ratio,
         droppable: stats.droppable.clone(),
-        data_bytes,
+        data_bytes: data.data_bytes(),
+        data_file_bytes: data.file_bytes(),
         bytes_on_disk,
     }
 }
@@ -276,10 +329,32 @@ struct Files<'a> {
     disk: &'a Arc<dyn Disk>,
     descriptor: &'a Descriptor,
     cache: Option<&'a Arc<BlockCache>>,
+    keys: Option<&'a Arc<KeyCache>>,
 }
 
 impl Files<'_> {
-    fn data(&self) -> Result<DataFile, ReadError> {
+    /// `None`: there is none, or an empty one.
+    fn filter(&self) -> Result<Option<Filter>, ReadError> {
+        let bytes = self.whole(Component::Filter)?.filter(|bytes| !bytes.is_empty());
+        let parse = |bytes: Vec<u8>| Filter::parse(&bytes, self.descriptor.version.is_3x());
+        bytes
+            .map(parse)
+            .transpose()
+            .map_err(|fault| ReadError::corrupt(Component::Filter, 0, describe(fault)))
+    }
+
+    /// First and last key must be those that the statistics say, in versions that do.
+    fn check_ends(&self, index: &Index, stats: &Stats) -> Result<(), ReadError> {
+        let (first, last) = index.ends();
+        let has_ends = !self.descriptor.version.has_short_deletions();
+        if has_ends && (*stats.first_key != *first.key || *stats.last_key != *last.key) {
+            let found = "its first and last key are not those of Statistics.db";
+            return Err(ReadError::corrupt(self.index_component(), 0, found));
+        }
+        Ok(())
+    }
+
+    fn data(&self, stats: &Stats, with_crcs: bool) -> Result<DataFile, ReadError> {
         let component = Component::Data;
         let io = |source| ReadError::io(component, 0, source);
         let file = self.disk.open(&self.descriptor.path(component), OpenMode::Read).map_err(io)?;
@@ -289,7 +364,14 @@ impl Files<'_> {
                 let info = CompressionInfo::parse(&bytes, file_bytes, self.descriptor.version.is_3x())?;
                 Ok(DataFile::compressed(file, file_bytes, info, self.cache))
             }
-            None => DataFile::plain(file, file_bytes, self.whole(Component::Crc)?.as_deref(), self.cache),
+            None => {
+                let crcs = self.whole(Component::Crc)?;
+                if crcs.is_none() && stats.compression_ratio != NO_COMPRESSION_RATIO {
+                    let found = "it is missing, and Statistics.db says that Data.db is compressed";
+                    return Err(ReadError::corrupt(Component::CompressionInfo, 0, found));
+                }
+                DataFile::plain(file, file_bytes, crcs.as_deref().filter(|_| with_crcs), self.cache)
+            }
         }
     }
 
@@ -305,7 +387,10 @@ impl Files<'_> {
         let shape =
             Shape { clustering: header.clustering_types().into(), form: Form::of(self.descriptor.version) };
         let summary = self.whole(Component::Summary)?;
-        Ok(Index::Big(BigIndex::open(self.pages(Component::Index)?, summary.as_deref(), partitioner, shape)?))
+        let mut index =
+            BigIndex::open(self.pages(Component::Index)?, summary.as_deref(), partitioner, shape)?;
+        index.keys = self.keys.and_then(OwnKeys::new);
+        Ok(Index::Big(index))
     }
 
     fn pages(&self, component: Component) -> Result<Pages, ReadError> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use model::{PartitionKey, Table};
 use runtime::Disk;
 
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Component, Descriptor};
 use crate::error::{ReadError, WriteError};
 use crate::reader::SsTable;
 use crate::verify::OnProgress;
@@ -71,6 +71,8 @@ pub struct ScrubReport {
     pub losses: Vec<Loss>,
     /// How many there are.
     pub losses_count: u64,
+    /// Components that were missing or damaged and were done without: why, in words.
+    pub done_without: Vec<String>,
     /// What was written, in the order of writing. None: nothing could be saved.
     pub outputs: Vec<Written>,
 }
@@ -96,6 +98,7 @@ impl ScrubReport {
         let room = LOSSES_MAX.saturating_sub(self.losses.len());
         self.losses.extend(other.losses.into_iter().take(room));
         self.losses_count += other.losses_count;
+        self.done_without.extend(other.done_without);
         self.outputs.extend(other.outputs);
     }
 
@@ -127,7 +130,9 @@ impl fmt::Display for ScrubError {
                 "counters are damaged at byte {}: {}; scrub with --skip-corrupted leaves them out",
                 loss.offset, loss.found
             ),
-            ScrubError::Unreadable(error) => write!(f, "nothing can be saved: {error}"),
+            ScrubError::Unreadable(error) => {
+                write!(f, "nothing can be saved: {error}{}", why_needed(error))
+            }
             ScrubError::Write(error) => error.fmt(f),
             ScrubError::Cancelled => f.write_str("it was stopped"),
         }
@@ -136,10 +141,26 @@ impl fmt::Display for ScrubError {
 
 impl std::error::Error for ScrubError {}
 
+/// What no other file says.
+fn why_needed(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Corrupt { component, .. } | ReadError::Io { component, .. } => match component {
+            Component::Statistics => {
+                "; no other file and no schema says which columns stand in Data.db and what its times count from"
+            }
+            Component::CompressionInfo => "; no other file says where the chunks of Data.db begin",
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
 /// Scrubs one SSTable of `table`. `next_output` names the SSTables to write, one after the other; `write` says how
 /// (bases, columns, expected partitions and commit log intervals are taken from the SSTable).
 ///
 /// The first output holds what ascends; what does not, sorted, goes to a second one, and so on.
+///
+/// Without an index partitions are found one behind the other in Data.db, up to the first that cannot be read.
 pub fn scrub(
     disk: &Arc<dyn Disk>,
     descriptor: &Descriptor,
@@ -149,8 +170,9 @@ pub fn scrub(
     next_output: &mut dyn FnMut() -> Descriptor,
     on_progress: OnProgress<'_>,
 ) -> Result<ScrubReport, ScrubError> {
-    let sstable = SsTable::open(disk, descriptor).map_err(ScrubError::Unreadable)?;
+    let (sstable, done_without) = SsTable::open_damaged(disk, descriptor).map_err(ScrubError::Unreadable)?;
     let mut salvage = Salvage::new(disk, &sstable, table, options, write)?;
+    salvage.report.done_without = done_without.iter().map(ToString::to_string).collect();
     let result = salvage.run(next_output, on_progress);
     if result.is_err() {
         for written in &salvage.report.outputs {

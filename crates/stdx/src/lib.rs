@@ -1,8 +1,8 @@
-//! What std lacks: variable-length integers, checksums, a seeded random number generator.
+//! What std lacks: variable-length integers, checksums, a seeded random number generator, prefetching.
 //!
 //! The ground floor: every crate may use it.
 //!
-//! Read in order: [`vint`], [`crc`], [`prng`].
+//! Read in order: [`vint`], [`crc`], [`prng`], [`prefetch`].
 //!
 //! Never here: anything of Cassandra beyond the bytes of an integer, I/O, clocks, OS randomness.
 
@@ -11,3 +11,5 @@ pub mod vint;
 pub mod crc;
 
 pub mod prng;
+
+pub mod prefetch;

@@ -25,7 +25,9 @@ pub use engine::{
 pub use sstable::cache::reads::{BlockReads, leave_thread, waiting};
 
 pub mod compaction;
-pub use compaction::{CompactScope, CompactionStats, Operation, OperationKind, TombstoneOption};
+pub use compaction::{
+    CompactScope, CompactionRecord, CompactionStats, History, Operation, OperationKind, TombstoneOption,
+};
 pub use sstable::scrub::{ScrubOptions, ScrubReport};
 pub use sstable::verify::{VerifyFinding, VerifyOptions};
 
@@ -43,12 +45,15 @@ mod table;
 
 mod memtable;
 
+mod row_cache;
+
 mod commitlog;
 pub use commitlog::{Commit, Synced};
 
 /// Entry points for fuzzing.
 pub mod fuzz {
     pub use crate::commitlog::replay::fuzz_segment;
+    pub use crate::engine::saved::fuzz_saved_cache;
 }
 
 #[cfg(test)]

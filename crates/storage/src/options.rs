@@ -109,8 +109,19 @@ pub struct EngineOptions {
     pub key_cache_bytes: u64,
     /// `row_cache_size`: bytes of the cache of partitions' heads; 0: there is none.
     pub row_cache_bytes: u64,
-    /// `saved_caches_directory`
+    /// `saved_caches_directory`: holds the keys of what was cached.
     pub saved_caches_dir: PathBuf,
+    /// `key_cache_save_period`: time between two saves, and whether it is saved when the engine is drained; zero: it is
+    /// not saved.
+    pub key_cache_save_period: Duration,
+    /// `row_cache_save_period`, likewise.
+    pub row_cache_save_period: Duration,
+    /// `key_cache_keys_to_save`: at most.
+    pub key_cache_keys_to_save: usize,
+    /// `row_cache_keys_to_save`: at most.
+    pub row_cache_keys_to_save: usize,
+    /// `cache_load_timeout`: what is not warmed within this time after the start is not.
+    pub cache_load_timeout: Duration,
     /// Part of `memtable_bytes_total` beyond which the largest memtable is flushed, so that nobody has to wait.
     pub memtable_cleanup_threshold: f64,
     /// Memtables that are flushed at once.
@@ -133,6 +144,8 @@ pub struct EngineOptions {
     pub host_id: Uuid,
     /// Text of `schema.cql` in snapshots; without it they have none.
     pub describe: Option<Describe>,
+    /// What is written about each finished compaction; without it nothing is.
+    pub history: Option<crate::History>,
     /// `auto_snapshot`: a table is kept as a snapshot before it is dropped or truncated.
     pub auto_snapshot: bool,
     /// `incremental_backups`: flushed SSTables are linked into `backups/`.
@@ -170,6 +183,11 @@ impl EngineOptions {
             file_cache_bytes: 512 << 20,
             key_cache_bytes: 100 << 20,
             row_cache_bytes: 0,
+            key_cache_save_period: Duration::from_secs(4 * 3600),
+            row_cache_save_period: Duration::ZERO,
+            key_cache_keys_to_save: usize::MAX,
+            row_cache_keys_to_save: usize::MAX,
+            cache_load_timeout: Duration::from_secs(30),
             memtable_cleanup_threshold: 1.0 / 3.0,
             flush_writers: 2,
             write_timeout: Duration::from_secs(2),
@@ -181,6 +199,7 @@ impl EngineOptions {
             auto_compaction: true,
             host_id,
             describe: None,
+            history: None,
             auto_snapshot: true,
             incremental_backups: false,
             snapshot_before_compaction: false,

@@ -3,8 +3,8 @@
 //! A view is replaced as a whole, under the shard's lock; a read takes the one that is current and needs no lock.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use model::{PartitionKey, Table, TableId};
@@ -14,6 +14,7 @@ use sstable::SsTable;
 use crate::compaction::context::TableCompaction;
 use crate::memtable::Memtable;
 use crate::metrics::TableMetrics;
+use crate::row_cache::RowStamps;
 use crate::shards::shard_of;
 
 /// Table versions whose dictionary numbers are remembered.
@@ -38,6 +39,8 @@ pub(crate) struct TableState {
     pub slots: Vec<Slot>,
     pub next_sstable_id: AtomicU64,
     pub metrics: TableMetrics,
+    /// For the row cache; empty until the table's `caching` asks for rows for the first time.
+    pub rows: OnceLock<RowStamps>,
     /// `dir` and those above it are safe.
     pub has_dir: AtomicBool,
     /// Versions of the table that mutations came with, and their numbers in the log.
@@ -68,6 +71,8 @@ pub(crate) struct View {
     /// Oldest first.
     pub flushing: Vec<Arc<Memtable>>,
     pub sstables: Vec<Arc<SsTable>>,
+    /// Another one whenever what it shows changed by something that is no write.
+    pub epoch: u64,
 }
 
 impl View {
@@ -95,6 +100,7 @@ impl TableState {
             next_sstable_id: AtomicU64::new(1),
             has_dir: AtomicBool::new(false),
             metrics: TableMetrics::default(),
+            rows: OnceLock::new(),
         }
     }
 
@@ -146,7 +152,16 @@ impl TableState {
         all
     }
 
-    /// Changes the view of a shard. The caller holds the shard's lock.
+    /// Changes the view of a shard in a way that changes what it shows. The caller holds the shard's lock.
+    pub(crate) fn change_data(&self, slot: usize, change: impl FnOnce(&mut View)) {
+        self.change_view(slot, |view| {
+            let epoch = view.epoch;
+            change(view);
+            view.epoch = epoch + 1;
+        });
+    }
+
+    /// Changes the view of a shard; what it shows stays the same. The caller holds the shard's lock.
     pub(crate) fn change_view(&self, slot: usize, change: impl FnOnce(&mut View)) {
         let mut view = View::clone(&self.slots[slot].view.load());
         change(&mut view);

@@ -1,5 +1,6 @@
 //! The engine as a whole, on the simulated and the real disk.
 
+mod caches;
 mod checker;
 mod compaction;
 mod crash;

@@ -18,7 +18,7 @@ use sstable::{Component, Descriptor, ReadError, SsTable};
 
 use crate::command::ImportCommand;
 use crate::error::ToolError;
-use crate::node::StoppedNode;
+use crate::node::{StoppedNode, schema_bytes};
 use crate::place::{self, How};
 use crate::progress::ProgressBar;
 use source::Source;
@@ -48,7 +48,7 @@ pub async fn import(
     let theirs = source.schema(disk)?;
     let mut left_out = survey::tell(disk, &source, &theirs, out)?;
 
-    let node = StoppedNode::open(runtime, &command.data_dir)?;
+    let node = StoppedNode::open_for(runtime, &command.data_dir, schema_bytes(&theirs))?;
     let marker = command.data_dir.join(MARKER);
     let origin = source.data_dir().display().to_string();
     let is_again = disk.exists(&marker)?;

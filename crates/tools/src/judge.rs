@@ -84,7 +84,7 @@ pub fn scrub_all(
         let (table, write) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
-                writeln!(out, "{descriptor}: nothing can be saved: {error}")?;
+                writeln!(out, "{descriptor}: {error}")?;
                 is_lossless = false;
                 continue;
             }
@@ -108,6 +108,9 @@ pub fn scrub_all(
             }
             Err(error) => return Err(ToolError::Engine(error.to_string())),
         };
+        for why in &report.done_without {
+            writeln!(out, "{descriptor}: done without: {why}")?;
+        }
         for loss in &report.losses {
             let key = loss.key.as_ref().map_or_else(String::new, |key| {
                 format!(" of partition {}", crate::dump::key_text(&table, key))
@@ -144,8 +147,9 @@ fn prepare(
     disk: &Arc<dyn Disk>,
     descriptor: &Descriptor,
 ) -> Result<(Arc<model::Table>, WriteOptions), ToolError> {
-    let sstable = SsTable::open(disk, descriptor)?;
-    let about = Description::read(disk, descriptor)?;
+    let unreadable = |error| ToolError::Engine(ScrubError::Unreadable(error).to_string());
+    let (sstable, _) = SsTable::open_damaged(disk, descriptor).map_err(unreadable)?;
+    let about = Description::read(disk, descriptor).map_err(unreadable)?;
     let table = table_of(&sstable, &about)?;
     let write = WriteOptions::for_table(&table)?;
     Ok((table, write))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{PartitionSelection, ReadCommand, Schema, Slices, Table, TableId, Unfiltered};
+use model::{ColumnData, PartitionSelection, ReadCommand, Schema, Slices, Table, TableId, Unfiltered};
 use query::schema::rows;
 use query::system::definitions;
 use runtime::{DiskLock, Runtime};
@@ -14,6 +14,9 @@ use crate::error::ToolError;
 
 /// The lock of a running node.
 const LOCK_FILE: &str = "helenus.lock";
+
+/// No schema that takes more than this is taken over: it is stored as one entry of the log, which is held in memory.
+pub const SCHEMA_BYTES_MAX: usize = 256 << 20;
 
 /// An open data directory.
 pub struct StoppedNode {
@@ -27,6 +30,21 @@ pub struct StoppedNode {
 impl StoppedNode {
     /// Opens (or makes) the directory; refuses one that a node uses.
     pub fn open(runtime: &Runtime, data_dir: &Path) -> Result<StoppedNode, ToolError> {
+        StoppedNode::open_for(runtime, data_dir, 0)
+    }
+
+    /// As [`StoppedNode::open`]; a schema of about so many bytes ([`schema_bytes`]) can be stored, whatever a node's
+    /// own limit is.
+    pub fn open_for(
+        runtime: &Runtime,
+        data_dir: &Path,
+        schema_bytes: usize,
+    ) -> Result<StoppedNode, ToolError> {
+        if schema_bytes > SCHEMA_BYTES_MAX {
+            return Err(ToolError::Usage(format!(
+                "the schema takes about {schema_bytes} bytes, {SCHEMA_BYTES_MAX} at most can be taken over"
+            )));
+        }
         let disk = runtime.disk();
         disk.create_dir_all(data_dir)?;
         let lock = disk.lock(&data_dir.join(LOCK_FILE), b"sstable tools")?.map_err(|holder| {
@@ -39,11 +57,15 @@ impl StoppedNode {
         let stored = builtin.keyspaces.values().filter(|keyspace| !definitions::is_virtual(&keyspace.name));
         let tables = stored.flat_map(|keyspace| keyspace.tables.values().cloned()).collect();
         // Nothing that is flushed here has places in a commit log that lasts.
-        let options = EngineOptions {
+        let mut options = EngineOptions {
             auto_compaction: false,
             auto_snapshot: false,
             ..EngineOptions::new(data_dir.to_owned(), Uuid::nil())
         };
+        // Names and times come to less than what is named.
+        options.max_mutation_bytes = options.max_mutation_bytes.max(2 * schema_bytes);
+        let segment_bytes = u32::try_from(2 * options.max_mutation_bytes).unwrap_or(u32::MAX);
+        options.segment_bytes = options.segment_bytes.max(segment_bytes);
         let mut loaded = None;
         let engine = Engine::open(runtime, options, tables, |engine| {
             let schema = Arc::new(rows::schema_from_rows(&mut |table| live_rows(engine, table))?);
@@ -88,6 +110,25 @@ impl StoppedNode {
         flushed.map_err(|error| ToolError::Engine(error.to_string()))?;
         self.engine.drain().await.map_err(|error| ToolError::Engine(error.to_string()))
     }
+}
+
+/// About how many bytes storing a schema takes.
+pub fn schema_bytes(schema: &Schema) -> usize {
+    /// Of a cell beside its value.
+    const CELL_BYTES: usize = 32;
+    let nothing = Schema { version: Uuid::nil(), keyspaces: Default::default() };
+    let of_column = |data: &ColumnData| match data {
+        ColumnData::Cell(cell) => cell.value.len() + CELL_BYTES,
+        ColumnData::Complex { cells, .. } => {
+            cells.iter().map(|(path, cell)| path.len() + cell.value.len() + CELL_BYTES).sum()
+        }
+    };
+    let of_row = |row: &model::Row| -> usize {
+        let columns: usize = row.columns.iter().map(|(_, data)| of_column(data)).sum();
+        row.clustering.order.len() + CELL_BYTES + columns
+    };
+    let mutations = rows::mutations(&nothing, schema, 0);
+    mutations.iter().flat_map(|mutation| &mutation.update.rows).map(of_row).sum()
 }
 
 fn live_rows(

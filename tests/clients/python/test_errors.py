@@ -49,6 +49,31 @@ def test_bound_values_of_the_wrong_size(db, items):
         db.execute(bound)
 
 
+@pytest.fixture(scope="module")
+def sizes(db):
+    return db.table("sizes", "k blob, c blob, v blob, m map<blob, blob>, PRIMARY KEY (k, c)")
+
+
+@pytest.mark.parametrize("query, sizes_of, text", [
+    ("INSERT INTO sizes (k, c) VALUES (?, ?)", (65535, 65535), None),
+    ("INSERT INTO sizes (k, c) VALUES (?, ?)", (65536, 1), "Key length of 65536 is longer than maximum of 65535"),
+    ("INSERT INTO sizes (k, c) VALUES (?, ?)", (1, 65536), "Key length of 65536 is longer than maximum of 65535"),
+    ("INSERT INTO sizes (k, c) VALUES (?, ?)", (0, 1), "Key may not be empty"),
+    ("SELECT k FROM sizes WHERE k = ?", (65536,), "Key length of 65536 is longer than maximum of 65535"),
+    ("SELECT k FROM sizes WHERE k = ? AND c = ?", (1, 65536), None),
+    ("UPDATE sizes SET m[?] = ? WHERE k = ? AND c = ?", (65536, 65536, 1, 1), None),
+    ("INSERT INTO sizes (k, c, v) VALUES (?, ?, ?)", (1, 1, 15 << 20), None),
+])
+def test_sizes(db, sizes, query, sizes_of, text):
+    """What is too large, seen on Cassandra 5.0.9."""
+    values = tuple(b"x" * size for size in sizes_of)
+    if text is None:
+        db.run(query, values)
+    else:
+        with pytest.raises(InvalidRequest, match=f"code=2200.*{text}"):
+            db.run(query, values)
+
+
 def test_already_exists(db, items):
     with pytest.raises(AlreadyExists) as caught:
         db.execute(f"CREATE KEYSPACE {db.keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")

@@ -11,6 +11,21 @@ pub struct Caching {
     pub rows_per_partition: String,
 }
 
+impl Caching {
+    /// True if the key cache keeps the places of its partitions.
+    pub fn has_keys(&self) -> bool {
+        self.keys != "NONE"
+    }
+
+    /// How many rows of a partition the row cache keeps at most (`usize::MAX`: all); 0: nothing of it.
+    pub fn rows_count_max(&self) -> usize {
+        match &*self.rows_per_partition {
+            "ALL" => usize::MAX,
+            count => count.parse().unwrap_or(0),
+        }
+    }
+}
+
 /// The options of a table. Maps hold what `system_schema.tables` shows (full class names).
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableOptions {

@@ -13,7 +13,7 @@ use model::{
 };
 use parking_lot::RwLock;
 use runtime::Runtime;
-use storage::{Engine, EngineOptions};
+use storage::{Engine, EngineOptions, History};
 use uuid::Uuid;
 
 use super::seal::Seal;
@@ -21,6 +21,7 @@ use super::{Executor, Published};
 use crate::prepared::PreparedCache;
 use crate::schema::rows;
 use crate::system::definitions;
+use crate::system::history::{self, PastCompaction};
 use crate::system::local::{self, NodeInfo};
 use crate::system::virtual_table::NodeState;
 
@@ -49,8 +50,11 @@ pub struct NodeIdentity {
 pub fn open(
     runtime: &Runtime,
     identity: NodeIdentity,
-    options: EngineOptions,
+    mut options: EngineOptions,
 ) -> Result<Arc<Executor>, SourceError> {
+    let clock = runtime.clone();
+    options.history =
+        Some(History(Arc::new(move |record| history::mutations(record, clock.clock().wall_us()))));
     let builtin = definitions::initial_schema();
     let stored = builtin.keyspaces.values().filter(|keyspace| !definitions::is_virtual(&keyspace.name));
     let system_tables: Vec<Arc<Table>> =
@@ -120,6 +124,17 @@ pub(super) fn all_rows(engine: &Engine, table: &Arc<Table>) -> Result<Vec<(Parti
 }
 
 impl Executor {
+    /// The compactions of the last week, the newest first. Reads the disk.
+    pub fn compaction_history(&self) -> Result<Vec<PastCompaction>, QueryError> {
+        let now_s = u32::try_from(self.runtime.clock().wall_s()).unwrap_or(0);
+        let table = definitions::table("system", "compaction_history");
+        let rows = all_rows(self.coordinator.engine(), table)?;
+        let mut past: Vec<PastCompaction> =
+            rows.iter().filter_map(|(key, row)| history::read(key, row, now_s)).collect();
+        past.sort_by_key(|one| (std::cmp::Reverse(one.compacted_at_ms), one.id));
+        Ok(past)
+    }
+
     /// Writes the definitions of the built-in tables, if they are not there, and the row of `system.local`.
     fn introduce(&self, schema: &Arc<Schema>) -> Result<(), SourceError> {
         let now_us = self.unique_us();

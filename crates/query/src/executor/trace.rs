@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::value::collection;
-use model::{
-    Cell, Clustering, ColumnData, DeletionTime, Liveness, Mutation, PartitionKey, PartitionUpdate, Row, Table,
-};
+use model::{Clustering, Mutation, PartitionKey, PartitionUpdate, Row, Table};
 use uuid::Uuid;
 
 use super::Executor;
 use crate::system::definitions;
+use crate::system::row::{RowBuilder, Times};
 use cql::bind::term::ValueSource;
 
 /// Traces are kept for a day.
@@ -59,7 +58,7 @@ impl Executor {
         let local = self.coordinator.topology().local();
         let sessions = definitions::table("system_traces", "sessions");
         let events = definitions::table("system_traces", "events");
-        let times = Times { us: now_us, expires_s: (now_us / 1_000_000) as u32 + TRACE_TTL_S.unsigned_abs() };
+        let times = Times::new(now_us, TRACE_TTL_S);
         let key = PartitionKey::new(Bytes::copy_from_slice(trace.session.as_bytes()));
         let mut session = RowBuilder::new(sessions, Clustering::EMPTY, times);
         session.set("client", &ip(trace.client));
@@ -101,55 +100,6 @@ fn ip(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Times {
-    us: i64,
-    expires_s: u32,
-}
-
-struct RowBuilder<'t> {
-    table: &'t Table,
-    times: Times,
-    row: Row,
-}
-
-impl<'t> RowBuilder<'t> {
-    fn new(table: &'t Table, clustering: Clustering, times: Times) -> RowBuilder<'t> {
-        let mut row = Row::empty(clustering);
-        row.liveness =
-            Liveness { timestamp_us: times.us, ttl_s: TRACE_TTL_S, local_deletion_s: times.expires_s };
-        RowBuilder { table, times, row }
-    }
-
-    fn cell(&self, value: Bytes) -> Cell {
-        Cell::expiring(self.times.us, TRACE_TTL_S, self.times.expires_s, value)
-    }
-
-    fn put(&mut self, name: &str, data: ColumnData) {
-        let id = self.table.column(name).expect("the tables of system_traces are ours").id;
-        let place = self.row.columns.partition_point(|(known, _)| *known < id);
-        self.row.columns.insert(place, (id, data));
-    }
-
-    fn set(&mut self, name: &str, value: &[u8]) {
-        let cell = self.cell(Bytes::copy_from_slice(value));
-        self.put(name, ColumnData::Cell(cell));
-    }
-
-    fn set_map(&mut self, name: &str, entries: &[(String, String)]) {
-        let mut cells: Vec<(Bytes, Cell)> = entries
-            .iter()
-            .map(|(key, value)| {
-                (Bytes::copy_from_slice(key.as_bytes()), self.cell(Bytes::copy_from_slice(value.as_bytes())))
-            })
-            .collect();
-        cells.sort_by(|a, b| a.0.cmp(&b.0));
-        cells.dedup_by(|a, b| a.0 == b.0);
-        let deletion = DeletionTime::LIVE;
-        self.put(name, ColumnData::Complex { deletion, cells });
     }
 }
 

@@ -20,6 +20,7 @@ mod stream;
 pub mod nodetool;
 mod usage;
 
+mod history;
 mod table;
 mod tablestats;
 mod units;

@@ -84,6 +84,18 @@ pub static SPECS: &[Spec] = &[
         arguments_max: MANY,
     },
     Spec {
+        name: "compactionhistory",
+        aliases: &[],
+        about: "Print history of compaction",
+        options: &[Opt {
+            names: &["-F", "--format"],
+            value: Some("format"),
+            about: "Output format (json, yaml)",
+        }],
+        arguments: "",
+        arguments_max: 0,
+    },
+    Spec {
         name: "compactionstats",
         aliases: &[],
         about: "Print statistics on compactions",
@@ -127,6 +139,18 @@ pub static SPECS: &[Spec] = &[
         arguments_max: MANY,
     },
     Spec {
+        name: "disablebinary",
+        aliases: &[],
+        about: "Disable native transport (binary protocol)",
+        options: &[Opt {
+            names: &["-f", "--force"],
+            value: None,
+            about: "Use -f to interrupt client requests that have already started",
+        }],
+        arguments: "",
+        arguments_max: 0,
+    },
+    Spec {
         name: "disablebackup",
         aliases: &[],
         about: "Disable incremental backup",
@@ -149,6 +173,14 @@ pub static SPECS: &[Spec] = &[
         options: &[],
         arguments: "[<keyspace> <tables>...]",
         arguments_max: MANY,
+    },
+    Spec {
+        name: "enablebinary",
+        aliases: &[],
+        about: "Reenable native transport (binary protocol)",
+        options: &[],
+        arguments: "",
+        arguments_max: 0,
     },
     Spec {
         name: "enablebackup",
@@ -426,6 +458,14 @@ pub static SPECS: &[Spec] = &[
         ],
         arguments: "[<keyspace> <tables>...]",
         arguments_max: MANY,
+    },
+    Spec {
+        name: "setconcurrentcompactors",
+        aliases: &[],
+        about: "Set number of concurrent compactors in the system.",
+        options: &[],
+        arguments: "<value>",
+        arguments_max: 1,
     },
     Spec {
         name: "setcompactionthroughput",

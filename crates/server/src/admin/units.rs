@@ -41,9 +41,27 @@ pub fn moment(ms: Option<i64>) -> String {
     ms.map(storage::snapshot::moment_text).unwrap_or_default()
 }
 
+/// Milliseconds since 1970 as Java's `LocalDateTime` prints them: zeros at the end are left out. The zone is UTC.
+pub fn local_moment(ms: i64) -> String {
+    let text = storage::snapshot::moment_text(ms);
+    let text = text.trim_end_matches('Z');
+    let text = text.strip_suffix(".000").unwrap_or(text);
+    let has_seconds = !text.contains('.') && text.ends_with(":00");
+    text.strip_suffix(":00").filter(|_| has_seconds).unwrap_or(text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bytes, short_bytes};
+    use super::{bytes, local_moment, short_bytes};
+
+    #[test]
+    fn moments_end_where_java_ends_them() {
+        let texts =
+            [1_795_398_464_585, 1_795_398_464_000, 1_795_398_420_000, 1_795_398_420_100].map(local_moment);
+        let want =
+            ["2026-11-23T01:47:44.585", "2026-11-23T01:47:44", "2026-11-23T01:47", "2026-11-23T01:47:00.100"];
+        assert_eq!(texts, want);
+    }
 
     #[test]
     fn sizes_are_cassandras() {

@@ -106,3 +106,21 @@ fn keys_of_storage_have_cassandras_names_and_defaults() {
     check_error(&file("max_mutation_size: 20MiB\n"), "must be at least twice max_mutation_size");
     check_error(&file("memtable_cleanup_threshold: 2\n"), "memtable_cleanup_threshold must be >= 0.01");
 }
+
+#[test]
+fn caches_are_cassandras() {
+    let caches = Config::load(&file("")).expect("defaults").caches;
+    assert!(caches.key_bytes > 0 && caches.key_bytes <= 100 << 20);
+    assert_eq!((caches.row_bytes, caches.row_save_period.as_secs()), (0, 0));
+    assert_eq!((caches.key_save_period.as_secs(), caches.keys_to_save), (14_400, usize::MAX));
+    let text = "key_cache_size: 0MiB\nrow_cache_size: 16MiB\nrow_cache_save_period: 60\nkey_cache_save_period: 1h\n\
+                row_cache_keys_to_save: 100\nsaved_caches_directory: /c\ncache_load_timeout: 5s\n";
+    let config = Config::load(&file(text)).expect("set");
+    assert!(config.without_effect.is_empty());
+    let caches = config.caches;
+    assert_eq!((caches.key_bytes, caches.row_bytes, caches.rows_to_save), (0, 16 << 20, 100));
+    assert_eq!((caches.row_save_period.as_secs(), caches.key_save_period.as_secs()), (60, 3_600));
+    assert_eq!(caches.saved_dir.as_deref(), Some(std::path::Path::new("/c")));
+    check_error(&file("row_cache_size: much\n"), "row_cache_size");
+    check_error(&file("row_cache_save_period: soon\n"), "row_cache_save_period");
+}

@@ -4,9 +4,13 @@
 //! answers in one call, read again. It ends when nothing is left to do; what can change that (bytes, room to
 //! write, a pending request, news) wakes the task.
 //!
+//! Requests that have arrived together are decoded together, so that the handler can foresee what they need; they
+//! are executed one after the other.
+//!
 //! Never here: what a request means ([`super::handler`]), waiting for one request before the next.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +38,9 @@ use super::{NativeLimits, startup};
 /// How much is asked for in one read; it grows while reads fill it, and shrinks again.
 const READ_BYTES_MIN: usize = 4 << 10;
 const READ_BYTES_MAX: usize = 256 << 10;
+
+/// Requests that are decoded before the first of them is executed.
+const AHEAD_COUNT_MAX: usize = 16;
 
 /// Turns before other connections of the thread get theirs.
 const TURNS_MAX: usize = 16;
@@ -82,6 +89,13 @@ enum State<S> {
     Ready(Rc<S>),
 }
 
+/// What was decoded, not executed yet.
+struct Ahead {
+    to: ReplyTo,
+    request: Result<Request, QueryError>,
+    bytes: usize,
+}
+
 struct Connection<H: RequestHandler> {
     shared: Arc<Shared<H>>,
     stream: Stream,
@@ -93,6 +107,10 @@ struct Connection<H: RequestHandler> {
     /// What was read and not decoded yet.
     input: BytesMut,
     read_bytes: usize,
+    /// Requests that were decoded, oldest first, and what came behind them instead of another.
+    ahead: VecDeque<Ahead>,
+    ahead_bytes: usize,
+    fault: Option<FrameError>,
     /// Answers, as bare envelopes.
     replies: Vec<u8>,
     /// Answers as they go over the wire, and how much of them has gone.
@@ -126,6 +144,9 @@ impl<H: RequestHandler> Connection<H> {
             encoder: FrameEncoder::new(),
             input: BytesMut::new(),
             read_bytes: READ_BYTES_MIN,
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            fault: None,
             replies: Vec::new(),
             output: Vec::new(),
             written: 0,
@@ -181,7 +202,7 @@ impl<H: RequestHandler> Connection<H> {
 
     /// Bytes that this connection makes the node hold, beyond what an idle one does.
     fn held_bytes(&self) -> usize {
-        let input = self.input.len() + self.decoder.held_bytes();
+        let input = self.input.len() + self.decoder.held_bytes() + self.ahead_bytes;
         self.pending.bytes() + self.unsent_bytes() + input
     }
 
@@ -250,26 +271,72 @@ impl<H: RequestHandler> Connection<H> {
     fn execute_input(&mut self) -> bool {
         let mut has_executed = false;
         while !self.is_closing && self.has_room() {
-            match self.decoder.next(&mut self.input) {
-                Ok(None) => {
-                    if !self.refuse_unfinished() {
-                        break;
+            if let Some(ahead) = self.ahead.pop_front() {
+                self.ahead_bytes -= ahead.bytes;
+                self.execute_request(ahead);
+            } else if let Some(fault) = self.fault.take() {
+                self.execute_fault(&fault);
+            } else {
+                // An idle connection keeps no memory for it.
+                self.ahead = VecDeque::new();
+                match self.decoder.next(&mut self.input) {
+                    Ok(None) => {
+                        if !self.refuse_unfinished() {
+                            break;
+                        }
                     }
+                    Ok(Some(envelope)) => self.take_envelope(envelope),
+                    Err(fault) => self.fault = Some(fault),
                 }
-                Ok(Some(envelope)) => self.execute_envelope(envelope),
-                Err(FrameError::Refused(refusal)) => {
-                    refusal.encode(&error_body(&refusal.error), &mut self.replies);
-                }
-                Err(FrameError::Broken(refusal)) => {
-                    refusal.encode(&error_body(&refusal.error), &mut self.replies);
-                    self.close();
-                }
-                Err(FrameError::Unanswerable(_)) => self.close(),
             }
             has_executed = true;
         }
         self.is_stalled = !self.has_room();
         has_executed
+    }
+
+    fn take_envelope(&mut self, envelope: Envelope) {
+        let State::Ready(_) = &self.state else {
+            let to = ReplyTo { version: envelope.version, stream: envelope.stream };
+            return self.greet(to, envelope);
+        };
+        self.look_ahead(envelope);
+    }
+
+    /// Decodes the requests that have arrived, this first one included.
+    fn look_ahead(&mut self, first: Envelope) {
+        let mut next = Some(first);
+        while let Some(envelope) = next.take() {
+            let to = ReplyTo { version: envelope.version, stream: envelope.stream };
+            let bytes = envelope.body.len();
+            self.ahead.push_back(Ahead { to, request: Request::decode(envelope), bytes });
+            self.ahead_bytes += bytes;
+            if self.ahead.len() < AHEAD_COUNT_MAX {
+                match self.decoder.next(&mut self.input) {
+                    Ok(envelope) => next = envelope,
+                    Err(fault) => self.fault = Some(fault),
+                }
+            }
+        }
+        if self.ahead.len() > 1 {
+            let requests = self.ahead.iter().filter_map(|ahead| ahead.request.as_ref().ok());
+            let (handler, mut bodies) = (&self.shared.handler, requests.map(|request| &request.body));
+            // What panics here will do so again where it is answered.
+            let _foreseen = catch_unwind(AssertUnwindSafe(|| handler.foresee(&mut bodies)));
+        }
+    }
+
+    fn execute_fault(&mut self, fault: &FrameError) {
+        match fault {
+            FrameError::Refused(refusal) => {
+                refusal.encode(&error_body(&refusal.error), &mut self.replies);
+            }
+            FrameError::Broken(refusal) => {
+                refusal.encode(&error_body(&refusal.error), &mut self.replies);
+                self.close();
+            }
+            FrameError::Unanswerable(_) => self.close(),
+        }
     }
 
     /// Gives up a long request of which a part is here when the node holds too much.
@@ -278,17 +345,6 @@ impl<H: RequestHandler> Connection<H> {
         held_bytes > READ_BYTES_MAX
             && self.share.budget().is_exhausted()
             && self.decoder.refuse_unfinished(&mut self.input, overloaded())
-    }
-
-    fn execute_envelope(&mut self, envelope: Envelope) {
-        let to = ReplyTo { version: envelope.version, stream: envelope.stream };
-        match &self.state {
-            State::New => self.greet(to, envelope),
-            State::Ready(session) => {
-                let session = session.clone();
-                self.execute_request(&session, to, envelope);
-            }
-        }
     }
 
     /// Answers a client that has not said STARTUP yet.
@@ -333,9 +389,10 @@ impl<H: RequestHandler> Connection<H> {
         self.deadline = None;
     }
 
-    fn execute_request(&mut self, session: &Rc<H::Session>, to: ReplyTo, envelope: Envelope) {
-        let bytes = envelope.body.len();
-        let request = match Request::decode(envelope) {
+    fn execute_request(&mut self, Ahead { to, request, bytes }: Ahead) {
+        let State::Ready(session) = &self.state else { return };
+        let session = session.clone();
+        let request = match request {
             Ok(request) => request,
             Err(error) => return self.refuse(&to, &error),
         };
@@ -353,7 +410,7 @@ impl<H: RequestHandler> Connection<H> {
             _ if self.share.budget().is_exhausted() => self.refuse(&to, &overloaded()),
             body => {
                 let ctx = RequestContext { reply: to, tracing: request.tracing, payload: request.payload };
-                self.hand_over(session, body, &ctx, bytes);
+                self.hand_over(&session, body, &ctx, bytes);
             }
         }
     }

@@ -97,6 +97,11 @@ impl EventHub {
         self.state.lock().mailboxes.len()
     }
 
+    /// True if clients are served.
+    pub(super) fn is_open(&self) -> bool {
+        self.state.lock().stage == Stage::Open
+    }
+
     pub(super) fn set_stage(&self, stage: Stage) {
         self.state.lock().stage = stage;
         self.tell_all(|mailbox| {

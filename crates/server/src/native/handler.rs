@@ -23,6 +23,12 @@ pub trait RequestHandler: Send + Sync + 'static {
     /// A client has said STARTUP.
     fn open(&self, client: ClientInfo) -> Rc<Self::Session>;
 
+    /// These requests have arrived together and will be handed over one after the other: what they will need can be
+    /// asked for now. Nothing may be executed.
+    fn foresee(&self, requests: &mut dyn Iterator<Item = &RequestBody>) {
+        let _ = requests;
+    }
+
     /// Executes QUERY, PREPARE, EXECUTE or BATCH.
     ///
     /// A request that can be answered now is best written to the end of `out` ([`Handled::Written`]); what

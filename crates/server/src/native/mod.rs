@@ -36,6 +36,9 @@ pub use handler::{ClientInfo, Handled, Outcome, Reply, RequestContext, RequestHa
 pub(crate) use pending::synced_outcome;
 pub use server::{NativeServer, Stopper};
 
+mod switch;
+pub use switch::NativeSwitch;
+
 /// How much clients may ask for at once.
 #[derive(Clone, Copy, Debug)]
 pub struct NativeLimits {

@@ -42,6 +42,8 @@ struct Statements {
     gate: Arc<Semaphore>,
     /// Requests that were handed over.
     begun: AtomicUsize,
+    /// Requests that were foreseen.
+    foreseen: AtomicUsize,
     opened: AtomicUsize,
     closed: AtomicUsize,
 }
@@ -53,6 +55,10 @@ impl RequestHandler for Statements {
     fn open(&self, _: ClientInfo) -> Rc<Cell<usize>> {
         self.opened.fetch_add(1, Ordering::SeqCst);
         Rc::new(Cell::new(0))
+    }
+
+    fn foresee(&self, requests: &mut dyn Iterator<Item = &RequestBody>) {
+        self.foreseen.fetch_add(requests.count(), Ordering::SeqCst);
     }
 
     fn handle(
@@ -122,6 +128,7 @@ impl Fixture {
             metadata: ResultMetadata::new(vec![column]),
             gate: Arc::new(Semaphore::new(0)),
             begun: AtomicUsize::new(0),
+            foreseen: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
             closed: AtomicUsize::new(0),
         });
@@ -181,6 +188,7 @@ both! {
     protocol::a_client_falls_back_to_a_version_that_we_speak
     protocol::answers_overtake_those_that_wait
     protocol::a_panic_is_one_requests_error
+    protocol::requests_that_arrive_together_are_foreseen_and_answered_in_turn
     protocol::requests_before_startup_end_the_connection
     protocol::a_broken_segment_ends_its_connection_only
     protocol::session_requests_are_answered_here

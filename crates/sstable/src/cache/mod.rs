@@ -4,13 +4,15 @@
 //! come again) and its place there. Memory grows with use up to the capacity; who evicts is quick_cache.
 //!
 //! Read in order: [`BlockCache`], [`file`] (how one file gets its blocks), [`reads`] (reads that must not wait for
-//! the disk, and what they missed).
+//! the disk, and what they missed), [`keys`] (where partitions are).
 //!
 //! Never here: what the bytes mean, which blocks will be wanted next.
 
 pub(crate) mod file;
+pub(crate) mod keys;
 pub mod reads;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -42,6 +44,15 @@ impl Weighter<BlockKey, Bytes> for Weigh {
     }
 }
 
+/// What all SSTables of a node share.
+#[derive(Clone)]
+pub struct Caches {
+    /// Blocks of their files.
+    pub blocks: Arc<BlockCache>,
+    /// Places of their partitions.
+    pub keys: Arc<keys::KeyCache>,
+}
+
 /// Blocks of all SSTables that were opened with it.
 pub struct BlockCache {
     blocks: Cache<BlockKey, Bytes, Weigh, foldhash::fast::FixedState, DefaultLifecycle<BlockKey, Bytes>>,
@@ -52,15 +63,15 @@ pub struct BlockCache {
 /// What a cache holds, and how often it had what was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlockCacheStats {
-    /// Blocks in it.
+    /// Blocks, or keys, in it.
     pub entries: u64,
     /// Bytes of them.
     pub bytes: u64,
     /// Bytes at most.
     pub capacity_bytes: u64,
-    /// Blocks that were asked for and there.
+    /// Those that were asked for and there.
     pub hits: u64,
-    /// Blocks that were asked for.
+    /// Those that were asked for.
     pub requests: u64,
 }
 

@@ -84,6 +84,15 @@ pub fn leave_thread() -> bool {
     })
 }
 
+/// True if a request's read is run once more, because it lacked something before: what it asks for was counted then.
+pub fn is_repeated() -> bool {
+    SCOPE.with_borrow(|scope| match scope {
+        Scope::CachedOnly(reads) => reads.rounds_count > 0,
+        Scope::Waiting => true,
+        Scope::None => false,
+    })
+}
+
 /// Puts the scope before back, also after a panic.
 struct Restore(Scope);
 

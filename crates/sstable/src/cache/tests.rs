@@ -9,11 +9,16 @@ use runtime::Disk;
 use runtime::sim::SimDisk;
 use stdx::prng::Prng;
 
+use super::keys::KeyCache;
 use super::reads::{BlockReads, leave_thread, waiting};
 use super::*;
 use crate::tests::random::Case;
 use crate::tests::support::{Partition, TableBuilder, drain, drain_all};
-use crate::{Descriptor, ReadError, SsTable, WriteOptions, Writer};
+use crate::{Descriptor, ReadError, SsTable, Version, WriteOptions, Writer};
+
+fn with_blocks(blocks: &Arc<BlockCache>) -> Caches {
+    Caches { blocks: blocks.clone(), keys: Arc::new(KeyCache::new(1 << 20)) }
+}
 
 /// Runs a read as a request does; returns how many rounds it took.
 #[track_caller]
@@ -41,13 +46,15 @@ fn run_to_end<T>(mut run: impl FnMut() -> T) -> (T, u32) {
 fn all_ways_to_read_give_the_same() {
     for seed in 0..30 {
         let mut prng = Prng::from_seed(seed);
-        let case = Case::random(&mut prng);
+        let version = [Version::Da, Version::Oa, Version::Nb][seed as usize % 3];
+        let case = Case::random_for(&mut prng, version);
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(seed));
-        let descriptor = case.write(&disk);
+        let descriptor = case.write_version(&disk, version);
         let plain = SsTable::open(&disk, &descriptor).unwrap();
         for capacity_bytes in [0, 3000, 1 << 20] {
             let cache = Arc::new(BlockCache::new(capacity_bytes));
-            let sstable = SsTable::open_cached(&disk, &descriptor, &cache).unwrap();
+            let caches = with_blocks(&cache);
+            let sstable = SsTable::open_cached(&disk, &descriptor, &caches).unwrap();
             for partition in &case.partitions {
                 let (key, reversed) = (&partition.header.key, prng.chance(0.5));
                 let read = |sstable: &Arc<SsTable>| {
@@ -67,6 +74,13 @@ fn all_ways_to_read_give_the_same() {
             assert!(run_to_end(|| scan(&sstable)).0.unwrap() == want, "seed {seed}");
             assert!(scan(&sstable).unwrap() == want, "seed {seed}");
             assert!(cache.stats().bytes <= capacity_bytes, "{:?}", cache.stats());
+            // Of each partition's reads the first learns its place, the one on a waiting thread is not counted, and the
+            // last knows it.
+            let (keys, count) = (caches.keys.stats(), case.partitions.len() as u64);
+            let want = if version.is_bti() { (0, 0, 0) } else { (count, count, 2 * count) };
+            assert_eq!((keys.entries, keys.hits, keys.requests), want, "seed {seed}");
+            drop(sstable);
+            assert_eq!(caches.keys.stats().entries, 0, "seed {seed}");
         }
     }
 }
@@ -108,7 +122,7 @@ fn a_point_read_fetches_little_once_and_removed_sstables_leave_nothing() {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     let (descriptor, keys, table) = many(&disk, 10_000);
     let cache = Arc::new(BlockCache::new(64 << 20));
-    let sstable = SsTable::open_cached(&disk, &descriptor, &cache).unwrap();
+    let sstable = SsTable::open_cached(&disk, &descriptor, &with_blocks(&cache)).unwrap();
     let read = |key: &PartitionKey| {
         run_to_end(|| {
             let mut stream = sstable.read(&table, key, &Slices::all(), false)?.expect("it is there");
@@ -130,7 +144,7 @@ fn scans_of_background_work_leave_the_cache_alone_and_those_of_requests_fill_wha
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     let (descriptor, keys, table) = many(&disk, 10_000);
     let cache = Arc::new(BlockCache::new(200_000));
-    let sstable = SsTable::open_cached(&disk, &descriptor, &cache).unwrap();
+    let sstable = SsTable::open_cached(&disk, &descriptor, &with_blocks(&cache)).unwrap();
     let scan = || {
         let mut scan = sstable.scan(&table, None, None, Slices::all(), false).unwrap();
         assert_eq!(drain_all(&mut *scan).unwrap().len(), keys.len());
@@ -163,7 +177,7 @@ fn a_damaged_block_is_not_cached_and_the_read_that_waits_says_what_it_is() {
     let disk: Arc<dyn Disk> = Arc::new(sim.clone());
     let (descriptor, keys, table) = many(&disk, 10_000);
     let cache = Arc::new(BlockCache::new(64 << 20));
-    let sstable = SsTable::open_cached(&disk, &descriptor, &cache).unwrap();
+    let sstable = SsTable::open_cached(&disk, &descriptor, &with_blocks(&cache)).unwrap();
     sim.corrupt(&descriptor.path(crate::Component::Data), 20, 1).unwrap();
     let read = || sstable.read(&table, &keys[0], &Slices::all(), false).map(|_| ());
     let mut reads = BlockReads::default();

@@ -77,6 +77,11 @@ impl DataFile {
         self.chunks.data_bytes()
     }
 
+    /// Bytes on the disk.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.chunks.file_bytes
+    }
+
     fn chunk_bytes(&self) -> u64 {
         self.chunks.chunk_bytes()
     }

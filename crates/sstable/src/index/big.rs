@@ -11,6 +11,7 @@ use stdx::vint;
 use super::promoted::{Promoted, Shape};
 use super::summary::Summary;
 use super::{Located, RowIndex};
+use crate::cache::keys::{KeyEntry, OwnKeys};
 use crate::chunk::writer::Appender;
 use crate::cursor::{Cursor, Fault, describe, put_shortbytes};
 use crate::descriptor::Component;
@@ -32,6 +33,8 @@ pub(crate) struct BigIndex {
     pub(crate) count: u64,
     pub(crate) first: PartitionKey,
     pub(crate) last: PartitionKey,
+    /// Where to look before the file is searched.
+    pub(crate) keys: Option<OwnKeys>,
 }
 
 /// One partition's entry.
@@ -67,10 +70,34 @@ impl BigIndex {
         if order.is_gt() || order.is_eq() != (count == 1) {
             return Err(file.corrupt(0, "first and last key are out of order"));
         }
-        Ok(BigIndex { file, summary, shape, partitioner, count, first, last })
+        Ok(BigIndex { file, summary, shape, partitioner, count, first, last, keys: None })
     }
 
-    pub(crate) fn find(&self, key: &PartitionKey) -> Result<Option<Located>, ReadError> {
+    pub(crate) fn find(&self, key: &PartitionKey, is_cached: bool) -> Result<Option<Located>, ReadError> {
+        let Some(keys) = self.keys.as_ref().filter(|_| is_cached) else { return self.search(key) };
+        if let Some(KeyEntry { data, rows }) = keys.find(&key.key) {
+            let rows = rows.map(RowIndex::Big);
+            return Ok(Some(Located { data, key: Some(key.key.to_vec()), rows }));
+        }
+        let found = self.search(key)?;
+        keys.note_miss();
+        if let Some(located) = &found {
+            keys.insert(&key.key, entry_of(located));
+        }
+        Ok(found)
+    }
+
+    /// Has the key cache keep what the index says of a partition, if it has it.
+    pub(crate) fn warm(&self, key: &PartitionKey) -> Result<(), ReadError> {
+        if let Some(keys) = &self.keys
+            && let Some(located) = self.search(key)?
+        {
+            keys.insert(&key.key, entry_of(&located));
+        }
+        Ok(())
+    }
+
+    fn search(&self, key: &PartitionKey) -> Result<Option<Located>, ReadError> {
         let mut targets = self.begin(|entry| self.partitioner.compare(entry, key).is_gt())?;
         while let Some(entry) = targets.step(&self.file, &self.partitioner)? {
             if *entry.key == *key.key {
@@ -125,6 +152,14 @@ impl BigIndex {
         };
         Ok(Located { data: entry.data, key: Some(entry.key), rows })
     }
+}
+
+fn entry_of(located: &Located) -> KeyEntry {
+    let rows = match &located.rows {
+        Some(RowIndex::Big(promoted)) => Some(promoted.clone()),
+        Some(RowIndex::Bti(_)) | None => None,
+    };
+    KeyEntry { data: located.data, rows }
 }
 
 /// The number of partitions, if the summary fits the file.

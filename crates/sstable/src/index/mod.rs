@@ -12,11 +12,14 @@ pub(crate) mod rows;
 pub(crate) mod summary;
 pub(crate) mod writer;
 
+use bytes::Bytes;
 use model::read::Position;
 use model::{DeletionTime, PartitionKey};
 
+use crate::descriptor::Component;
 use crate::error::ReadError;
 use crate::metadata::Partitioner;
+use crate::statistics::stats::Stats;
 use crate::trie::pages::Pages;
 use big::BigIndex;
 use partitions::{PartitionIndex, Target};
@@ -27,6 +30,15 @@ pub(crate) enum Index {
     Bti { partitions: PartitionIndex, rows: Pages },
     /// Index.db and Summary.db.
     Big(BigIndex),
+    /// It cannot be read, which only a scrub puts up with: nothing is looked up.
+    Lost {
+        /// The order of its partitions.
+        partitioner: Partitioner,
+        /// About how many partitions, by the statistics.
+        count: u64,
+        /// The first and the last key by the statistics; empty in versions that do not say them.
+        ends: (PartitionKey, PartitionKey),
+    },
 }
 
 /// Where a partition is.
@@ -73,11 +85,21 @@ pub(crate) enum Blocks {
 }
 
 impl Index {
+    /// What the statistics know of it; `data_bytes`: how much there can be at most.
+    pub(crate) fn lost(partitioner: Partitioner, stats: &Stats, data_bytes: u64) -> Index {
+        const PARTITION_BYTES_MIN: u64 = 5;
+        let key = |bytes: &[u8]| partitioner.key(Bytes::copy_from_slice(bytes));
+        let ends = (key(&stats.first_key), key(&stats.last_key));
+        let count = stats.partition_sizes.count().min(data_bytes / PARTITION_BYTES_MIN);
+        Index::Lost { partitioner, count, ends }
+    }
+
     /// The first and the last partition.
     pub(crate) fn ends(&self) -> (&PartitionKey, &PartitionKey) {
         match self {
             Index::Bti { partitions, .. } => (&partitions.first, &partitions.last),
             Index::Big(big) => (&big.first, &big.last),
+            Index::Lost { ends, .. } => (&ends.0, &ends.1),
         }
     }
 
@@ -86,6 +108,7 @@ impl Index {
         match self {
             Index::Bti { partitions, .. } => partitions.count,
             Index::Big(big) => big.count,
+            Index::Lost { count, .. } => *count,
         }
     }
 
@@ -94,16 +117,19 @@ impl Index {
         match self {
             Index::Bti { partitions, .. } => &partitions.partitioner,
             Index::Big(big) => &big.partitioner,
+            Index::Lost { partitioner, .. } => partitioner,
         }
     }
 
     /// Where the partition may be: its key must be compared with the one in Data.db.
-    pub(crate) fn find(&self, key: &PartitionKey) -> Result<Option<Located>, ReadError> {
+    /// `is_cached`: the key cache is asked first, and told of what was found.
+    pub(crate) fn find(&self, key: &PartitionKey, is_cached: bool) -> Result<Option<Located>, ReadError> {
         match self {
             Index::Bti { partitions, rows } => {
                 partitions.find(key)?.map(|target| located(rows, target)).transpose()
             }
-            Index::Big(big) => big.find(key),
+            Index::Big(big) => big.find(key, is_cached),
+            Index::Lost { .. } => Err(no_index()),
         }
     }
 
@@ -116,6 +142,7 @@ impl Index {
                 Targets::Bti(partitions.from(&encoded)?)
             }
             Index::Big(big) => Targets::Big(big.from(start)?),
+            Index::Lost { .. } => return Err(no_index()),
         })
     }
 
@@ -151,6 +178,10 @@ impl Index {
             _ => unreachable!("blocks belong to the index that gave them"),
         }
     }
+}
+
+fn no_index() -> ReadError {
+    ReadError::corrupt(Component::Partitions, 0, "it was done without")
 }
 
 fn located(rows: &Pages, target: Target) -> Result<Located, ReadError> {

@@ -144,9 +144,12 @@ impl<'a> Salvage<'a> {
         &mut self,
         key: Option<PartitionKey>,
         offset: u64,
-        found: String,
+        mut found: String,
     ) -> Result<(), ScrubError> {
         self.report.bad_partitions += 1;
+        if self.targets.is_none() {
+            found.push_str("; without an index nothing behind it is found");
+        }
         self.lose(Loss { key, offset, found })
     }
 

@@ -18,6 +18,9 @@ use crate::row::deletion::Form;
 /// No place in a commit log.
 pub(crate) const NO_POSITION: CommitLogPosition = (-1, 0);
 
+/// What stands for a compression ratio where Data.db is not compressed.
+pub(crate) const NO_COMPRESSION_RATIO: f64 = -1.0;
+
 /// The fields, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stats {
@@ -209,7 +212,7 @@ impl Stats {
             max_local_deletion_s: NO_DELETION_TIME,
             min_ttl_s: 0,
             max_ttl_s: 0,
-            compression_ratio: -1.0,
+            compression_ratio: NO_COMPRESSION_RATIO,
             droppable: Vec::new(),
             level: 0,
             repaired_at_ms: 0,

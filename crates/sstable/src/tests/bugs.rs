@@ -220,3 +220,44 @@ fn a_filter_that_is_off_by_one_bit_is_caught() {
         assert!(lost.len() > 100, "{version:?}: {} of 300 keys are lost", lost.len());
     }
 }
+
+/// Rows before a slice are gone past undecoded: that they ascend is looked at all the same.
+#[test]
+fn rows_out_of_order_before_a_slice_are_found() {
+    use runtime::OpenMode;
+    for version in WRITTEN {
+        let table = table(false);
+        let written = partition((0..10).map(|i| row(&table, i)).collect());
+        let disk = memory();
+        disk.create_dir_all(Path::new("/t")).unwrap();
+        let descriptor = Descriptor::new("/t", 1).with_version(version);
+        let options =
+            WriteOptions { compression: None, ..WriteOptions::for_version(&table, version).unwrap() };
+        let mut writer = Writer::create(&disk, &descriptor, &table, options).unwrap();
+        writer.append(&mut written.stream()).unwrap();
+        writer.finish().unwrap();
+        // The rows 2 and 3 change places.
+        let path = descriptor.path(crate::Component::Data);
+        let mut bytes = disk.read_all(&path).unwrap();
+        let places = [int(2), int(3)].map(|value| {
+            let at = bytes.windows(4).position(|window| *window == *value);
+            at.expect("the value stands there as it is")
+        });
+        for (place, value) in places.into_iter().zip([int(3), int(2)]) {
+            bytes[place..place + 4].copy_from_slice(&value);
+        }
+        disk.open(&path, OpenMode::Create).unwrap().write_all_at(&bytes, 0).unwrap();
+        disk.remove_file(&descriptor.path(crate::Component::Crc)).unwrap();
+        let sstable = SsTable::open(&disk, &descriptor).unwrap();
+        let slice = Slice {
+            start: bound(&table, BoundKind::InclusiveStart, 5),
+            end: bound(&table, BoundKind::InclusiveEnd, 8),
+        };
+        for reversed in [false, true] {
+            let slices = Slices(vec![slice.clone()]);
+            let read = sstable.read(&table, &written.header.key, &slices, reversed).unwrap();
+            let error = drain(&mut *read.expect("the key is there")).unwrap_err().to_string();
+            assert!(error.contains("do not ascend"), "{version:?}, reversed {reversed}: {error}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod bugs;
 mod change;
 mod columns;
+mod copy;
 mod damage;
 mod expected;
 mod export;

@@ -1,48 +1,18 @@
 //! Salvage: what is whole comes through, what is not is named, and nothing is written that was not there.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use model::{Slices, Table};
-use runtime::real::RealDisk;
-use runtime::sim::SimDisk;
-use runtime::{Disk, OpenMode};
 
+use super::copy::Copy;
 use super::fixtures::{descriptors, kept};
 use super::support::{Partition, drain_all};
 use crate::verify::{VerifyOptions, verify};
 use crate::{Component, Descriptor, ScrubError, ScrubOptions, ScrubReport, SsTable, WriteOptions, scrub};
 
-struct Copy {
-    disk: Arc<dyn Disk>,
-    descriptor: Descriptor,
-}
-
 impl Copy {
-    fn of(table: &str) -> Copy {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cassandra-5.0/da").join(table);
-        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
-        for dir in ["/d", "/out"] {
-            disk.create_dir_all(Path::new(dir)).unwrap();
-        }
-        let source = descriptors(&folder).remove(0);
-        let descriptor = Descriptor { directory: PathBuf::from("/d"), ..source.clone() };
-        for component in Component::ALL {
-            if let Ok(bytes) = RealDisk.read_all(&source.path(component)) {
-                disk.write_all_synced(&descriptor.path(component), &bytes).unwrap();
-            }
-        }
-        Copy { disk, descriptor }
-    }
-
-    fn change(&self, component: Component, change: impl FnOnce(&mut Vec<u8>)) {
-        let path = self.descriptor.path(component);
-        let mut bytes = self.disk.read_all(&path).unwrap();
-        change(&mut bytes);
-        self.disk.open(&path, OpenMode::Create).unwrap().write_all_at(&bytes, 0).unwrap();
-    }
-
     fn table(&self) -> Arc<Table> {
         SsTable::open(&self.disk, &self.descriptor).unwrap().header_table("ks", "t").unwrap()
     }
@@ -95,18 +65,7 @@ impl Copy {
 fn whole_sstables_come_through_as_they_are() {
     for source in descriptors(&kept()) {
         let name = source.to_string();
-        let copy = Copy {
-            disk: Arc::new(SimDisk::new(1)),
-            descriptor: Descriptor { directory: "/d".into(), ..source.clone() },
-        };
-        for dir in ["/d", "/out"] {
-            copy.disk.create_dir_all(Path::new(dir)).unwrap();
-        }
-        for component in Component::ALL {
-            if let Ok(bytes) = RealDisk.read_all(&source.path(component)) {
-                copy.disk.write_all_synced(&copy.descriptor.path(component), &bytes).unwrap();
-            }
-        }
+        let copy = Copy::of_files(&source);
         let sstable = SsTable::open(&copy.disk, &copy.descriptor).unwrap();
         if sstable.metadata().partitioner != crate::Partitioner::Murmur3 {
             continue;
@@ -163,7 +122,7 @@ fn duplicate_keys_and_partitions_out_of_order_go_to_another_output_and_are_repor
     assert!(before.len() >= 3);
     let starts = copy.starts();
     // First, second, first again, then the last two the wrong way round.
-    copy.disk.remove_file(&copy.descriptor.path(Component::Crc)).unwrap();
+    copy.remove(Component::Crc);
     let count = before.len();
     copy.change(Component::Data, |bytes| {
         let part = |i: usize| bytes[starts[i]..starts[i + 1]].to_vec();
@@ -180,7 +139,7 @@ fn duplicate_keys_and_partitions_out_of_order_go_to_another_output_and_are_repor
     assert_eq!(saved[0].len() + saved[1].len(), count + 1);
     // The same key right behind itself.
     let copy = Copy::of("comp_none");
-    copy.disk.remove_file(&copy.descriptor.path(Component::Crc)).unwrap();
+    copy.remove(Component::Crc);
     copy.change(Component::Data, |bytes| {
         let first = bytes[..starts[1]].to_vec();
         *bytes = [first, bytes.clone()].concat();
@@ -204,11 +163,81 @@ fn damaged_counters_are_refused_unless_told() {
     assert!(!report.is_lossless());
 }
 
+/// All components but those that say how Data.db is to be read.
+#[test]
+fn a_component_that_is_missing_or_garbage_costs_nothing_if_others_say_the_same() {
+    for (version, tables) in
+        [("da", ["skinny", "wide_rt", "comp_none"]), ("oa", ["wide_rt", "tombs", "comp_none"])]
+    {
+        for (table, component) in tables.into_iter().flat_map(|table| Component::ALL.map(|one| (table, one)))
+        {
+            let needed = [Component::Data, Component::Statistics, Component::CompressionInfo];
+            let copy = Copy::of_version(version, table);
+            if needed.contains(&component) || !copy.disk.exists(&copy.descriptor.path(component)).unwrap() {
+                continue;
+            }
+            let schema = copy.table();
+            let before = copy.partitions(&copy.descriptor, &schema);
+            for is_missing in [true, false] {
+                let what = format!("{version} {table} {component}, missing: {is_missing}");
+                if is_missing {
+                    copy.remove(component);
+                } else {
+                    copy.disk.write_all_synced(&copy.descriptor.path(component), b"\x01garbage").unwrap();
+                }
+                let report = copy.scrub(&schema, &ScrubOptions::default());
+                let report = report.unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert!(report.is_lossless(), "{what}: {:?}", report.losses);
+                assert_eq!(copy.saved(&schema, &report), std::slice::from_ref(&before), "{what}");
+                let is_index = matches!(component, Component::Partitions | Component::Index);
+                assert!(!is_index || !report.done_without.is_empty(), "{what}: nobody is told");
+                for written in &report.outputs {
+                    crate::writer::remove(&copy.disk, &written.descriptor);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn without_an_index_what_stands_before_the_damage_is_saved() {
+    let copy = Copy::of("comp_none");
+    let table = copy.table();
+    let before = copy.partitions(&copy.descriptor, &table);
+    let start = copy.starts()[2];
+    copy.remove(Component::Crc);
+    copy.remove(Component::Partitions);
+    // The length of the third partition's key.
+    copy.change(Component::Data, |bytes| bytes[start] = 0xff);
+    let report = copy.scrub(&table, &ScrubOptions::default()).unwrap();
+    assert_eq!((report.good_partitions, report.bad_partitions), (2, 1));
+    assert!(report.losses[0].found.contains("without an index"), "{:?}", report.losses);
+    assert_eq!(copy.saved(&table, &report).concat(), before[..2]);
+}
+
+#[test]
+fn what_no_other_file_says_is_named() {
+    for (component, why) in [
+        (Component::Statistics, "what its times count from"),
+        (Component::CompressionInfo, "where the chunks of Data.db begin"),
+    ] {
+        let copy = Copy::of("skinny");
+        let table = copy.table();
+        copy.remove(component);
+        let error = copy.scrub(&table, &ScrubOptions::default()).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        copy.disk.write_all_synced(&copy.descriptor.path(component), b"garbage").unwrap();
+        let error = copy.scrub(&table, &ScrubOptions::default()).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        assert!(copy.disk.list(Path::new("/out")).unwrap().is_empty());
+    }
+}
+
 #[test]
 fn any_changed_byte_of_plain_data_is_survived() {
     let copy = Copy::of("comp_none");
     let table = copy.table();
-    copy.disk.remove_file(&copy.descriptor.path(Component::Crc)).unwrap();
+    copy.remove(Component::Crc);
     let length = copy.disk.read_all(&copy.descriptor.path(Component::Data)).unwrap().len();
     for at in (0..length).step_by(length / 60 + 1) {
         copy.change(Component::Data, |bytes| bytes[at] ^= 0x41);

@@ -1,13 +1,12 @@
 //! The verifier: files of Cassandra's have nothing to find, and each kind of damage is found.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use runtime::Disk;
 use runtime::real::RealDisk;
-use runtime::sim::SimDisk;
-use runtime::{Disk, OpenMode};
 
+use super::copy::Copy;
 use super::fixtures::{descriptors, kept};
 use crate::statistics::Statistics;
 use crate::verify::{Severity, VerifyOptions, VerifyReport, verify};
@@ -32,45 +31,13 @@ fn nothing_is_wrong_with_what_cassandra_wrote() {
     }
 }
 
-/// A copy of a fixture in memory, to be broken.
-struct Copy {
-    disk: Arc<dyn Disk>,
-    descriptor: Descriptor,
-}
-
 impl Copy {
-    fn of(table: &str) -> Copy {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cassandra-5.0/da").join(table);
-        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
-        disk.create_dir_all(Path::new("/d")).unwrap();
-        let source = descriptors(&folder).into_iter().find(|d| d.directory == folder).unwrap();
-        let descriptor = Descriptor { directory: PathBuf::from("/d"), ..source.clone() };
-        for component in Component::ALL {
-            if let Ok(bytes) = RealDisk.read_all(&source.path(component)) {
-                disk.write_all_synced(&descriptor.path(component), &bytes).unwrap();
-            }
-        }
-        Copy { disk, descriptor }
-    }
-
-    fn change(&self, component: Component, change: impl FnOnce(&mut Vec<u8>)) {
-        let path = self.descriptor.path(component);
-        let mut bytes = self.disk.read_all(&path).unwrap();
-        change(&mut bytes);
-        let file = self.disk.open(&path, OpenMode::Create).unwrap();
-        file.write_all_at(&bytes, 0).unwrap();
-    }
-
     fn change_statistics(&self, change: impl FnOnce(&mut Statistics)) {
         self.change(Component::Statistics, |bytes| {
             let mut statistics = Statistics::parse(bytes, crate::Version::Da).unwrap();
             change(&mut statistics);
             *bytes = statistics.encode(crate::Version::Da);
         });
-    }
-
-    fn remove(&self, component: Component) {
-        self.disk.remove_file(&self.descriptor.path(component)).unwrap();
     }
 
     #[track_caller]

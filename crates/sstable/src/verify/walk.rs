@@ -287,7 +287,7 @@ impl<'a> Walk<'a> {
             add(index, 0, &format!("the partition at byte {start} of Data.db is not in it"));
             return Ok(());
         }
-        let found = self.sstable.index.find(key);
+        let found = self.sstable.index.find(key, false);
         match self.findings.take(found, Some(key))? {
             Some(Some(found)) if found.data == start => {}
             Some(_) => {

@@ -14,11 +14,14 @@ use std::time::Duration;
 use model::TableId;
 use parking_lot::{Mutex, RwLock};
 use runtime::Runtime;
-use sstable::{BlockCache, Descriptor, SsTable};
+use sstable::{BlockCache, Caches, Descriptor, KeyCache, SsTable};
 use tokio::sync::{Notify, Semaphore};
 use uuid::{Timestamp, Uuid};
 
-use super::operation::{Operation, OperationKind};
+use super::history::CompactionRecord;
+use super::operation::{CompactionStats, Operation, OperationKind};
+use super::rate::Rate;
+use super::task::Summary;
 use crate::EngineOptions;
 use crate::commitlog::ShardLog;
 use crate::table::TableState;
@@ -30,7 +33,7 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 pub(crate) struct Context {
     pub runtime: Runtime,
     /// Of all SSTables that serve reads.
-    pub blocks: Arc<BlockCache>,
+    pub caches: Caches,
     /// Their locks are the shards' locks.
     pub logs: Vec<Arc<ShardLog>>,
     pub host_id: Uuid,
@@ -48,15 +51,31 @@ pub(crate) struct Context {
     pub ended: Notify,
     /// There may be something to do in the background.
     pub wake: Arc<Notify>,
-    pub completed_count: AtomicU64,
-    pub compacted_bytes: AtomicU64,
+    /// How many permits there are, as far as [`Context::set_concurrent`] is done.
+    pub concurrent: Mutex<usize>,
+    pub counts: Mutex<Counts>,
+}
+
+/// What operations did since the start.
+#[derive(Default)]
+pub(crate) struct Counts {
+    completed: u64,
+    bytes: u64,
+    file_bytes: u64,
+    pub aborted: u64,
+    pub reduced: u64,
+    pub dropped_sstables: u64,
+    rate: Rate,
 }
 
 impl Context {
     pub(crate) fn new(runtime: &Runtime, options: &EngineOptions, logs: &[Arc<ShardLog>]) -> Context {
         Context {
             runtime: runtime.clone(),
-            blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+            caches: Caches {
+                blocks: Arc::new(BlockCache::new(options.file_cache_bytes)),
+                keys: Arc::new(KeyCache::new(options.key_cache_bytes)),
+            },
             logs: logs.to_vec(),
             host_id: options.host_id,
             commitlog_dir: options.commitlog_dir.clone(),
@@ -67,14 +86,60 @@ impl Context {
             running: Mutex::default(),
             ended: Notify::new(),
             wake: Arc::default(),
-            completed_count: AtomicU64::new(0),
-            compacted_bytes: AtomicU64::new(0),
+            concurrent: Mutex::new(options.concurrent_compactors.max(1)),
+            counts: Mutex::default(),
         }
+    }
+
+    /// An operation is done.
+    pub(crate) fn completed(&self, bytes: u64, file_bytes: u64) {
+        let now = self.runtime.clock().monotonic();
+        let mut counts = self.counts.lock();
+        counts.completed += 1;
+        counts.bytes += bytes;
+        counts.file_bytes += file_bytes;
+        counts.rate.mark(now);
+    }
+
+    /// What was counted, without what runs and waits.
+    pub(crate) fn counted(&self) -> CompactionStats {
+        let now = self.runtime.clock().monotonic();
+        let mut counts = self.counts.lock();
+        CompactionStats {
+            completed_tasks: counts.completed,
+            bytes_compacted: counts.bytes,
+            file_bytes_compacted: counts.file_bytes,
+            aborted: counts.aborted,
+            reduced: counts.reduced,
+            dropped_sstables: counts.dropped_sstables,
+            rate_15_minutes: counts.rate.per_second(now),
+            ..CompactionStats::default()
+        }
+    }
+
+    /// From now on so many operations may run at once. Fewer than now: the next that end leave no place behind.
+    pub(crate) fn set_concurrent(&self, count: usize) {
+        let count = count.clamp(1, Semaphore::MAX_PERMITS / 2);
+        let mut concurrent = self.concurrent.lock();
+        let before = std::mem::replace(&mut *concurrent, count);
+        if count > before {
+            self.permits.add_permits(count - before);
+        } else {
+            let left = before - count - self.permits.forget_permits(before - count);
+            let (permits, left) = (self.permits.clone(), u32::try_from(left).unwrap_or(u32::MAX));
+            self.runtime.spawn_on(0, move || async move {
+                // It waits in turn: nothing new begins before so many have ended.
+                if let Ok(surplus) = permits.acquire_many(left).await {
+                    surplus.forget();
+                }
+            });
+        }
+        self.wake.notify_one();
     }
 
     /// Opens an SSTable that is to serve reads.
     pub(crate) fn open(&self, descriptor: &Descriptor) -> Result<Arc<SsTable>, sstable::ReadError> {
-        SsTable::open_cached(self.runtime.disk(), descriptor, &self.blocks)
+        SsTable::open_cached(self.runtime.disk(), descriptor, &self.caches)
     }
 
     /// Waits as long as reading so many bytes takes at most throughput, or until `progress` is stopped.
@@ -158,6 +223,19 @@ impl Progress {
             table_id: self.table_id,
             completed_bytes: self.completed_bytes.load(Ordering::Relaxed).min(self.total_bytes),
             total_bytes: self.total_bytes,
+        }
+    }
+
+    /// What is kept of it when it has ended.
+    pub(crate) fn record(&self, summary: &Summary) -> CompactionRecord {
+        CompactionRecord {
+            id: self.id,
+            kind: self.kind,
+            keyspace: self.keyspace.clone(),
+            table: self.table.clone(),
+            bytes_in: summary.inputs_data_bytes,
+            bytes_out: summary.outputs_data_bytes,
+            merged_partitions: summary.merged_partitions.clone(),
         }
     }
 

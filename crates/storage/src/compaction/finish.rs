@@ -41,11 +41,21 @@ impl Task {
         let bytes = |sstables: &[Arc<SsTable>]| {
             sstables.iter().map(|sstable| sstable.metadata().bytes_on_disk).sum::<u64>()
         };
+        let data_bytes = |sstables: &[Arc<SsTable>]| {
+            sstables.iter().map(|sstable| sstable.metadata().data_file_bytes).sum::<u64>()
+        };
         Ok(Summary {
             inputs_count: replaced.len(),
             outputs_count: opened.len(),
             inputs_bytes: bytes(&replaced),
             outputs_bytes: bytes(&opened),
+            inputs_data_bytes: data_bytes(&replaced),
+            outputs_data_bytes: data_bytes(&opened),
+            merged_partitions: self
+                .merge
+                .as_ref()
+                .map(|merge| merge.merged_partitions().clone())
+                .unwrap_or_default(),
         })
     }
 

@@ -3,7 +3,7 @@
 //! Never here: what may go, and what is done with the partitions.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,6 +63,8 @@ pub(crate) struct Merge {
     heads: BinaryHeap<Reverse<(PartitionKey, usize)>>,
     /// Inputs whose partition was handed out last.
     lent: Vec<usize>,
+    /// Of how many partitions so many inputs had a part.
+    merged: BTreeMap<usize, u64>,
 }
 
 struct Input {
@@ -83,6 +85,7 @@ impl Merge {
             inputs: Vec::with_capacity(sstables.len()),
             heads: BinaryHeap::with_capacity(sstables.len()),
             lent: (0..sstables.len()).collect(),
+            merged: BTreeMap::new(),
         };
         for sstable in sstables {
             let descriptor = sstable.descriptor();
@@ -133,6 +136,7 @@ impl Merge {
             return None;
         }
         self.lent.push(index);
+        self.count_merged();
         Some(index)
     }
 
@@ -149,7 +153,17 @@ impl Merge {
     /// The partition of [`Merge::next_key`].
     pub(crate) fn stream(&mut self) -> Result<Box<dyn PartitionStream>, SourceError> {
         self.take_lent();
+        self.count_merged();
         self.rest()
+    }
+
+    fn count_merged(&mut self) {
+        *self.merged.entry(self.lent.len()).or_default() += 1;
+    }
+
+    /// How many partitions so many inputs had a part of: those read so far.
+    pub(crate) fn merged_partitions(&self) -> &BTreeMap<usize, u64> {
+        &self.merged
     }
 
     /// What is left of the partition that was taken last.

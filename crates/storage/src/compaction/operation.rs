@@ -9,8 +9,10 @@ use uuid::Uuid;
 /// What is being done to SSTables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OperationKind {
-    /// Merged, because a strategy or an operator asked for it.
+    /// Merged, because a strategy asked for it, or an operator for some SSTables.
     Compaction,
+    /// A table's SSTables merged, because an operator asked for it.
+    MajorCompaction,
     /// What this node does not own goes.
     Cleanup,
     /// Rewritten as far as they can be read.
@@ -25,8 +27,9 @@ pub enum OperationKind {
 
 impl OperationKind {
     /// All kinds.
-    pub const ALL: [OperationKind; 6] = [
+    pub const ALL: [OperationKind; 7] = [
         OperationKind::Compaction,
+        OperationKind::MajorCompaction,
         OperationKind::Cleanup,
         OperationKind::Scrub,
         OperationKind::Verify,
@@ -38,6 +41,7 @@ impl OperationKind {
     pub fn constant(self) -> &'static str {
         match self {
             OperationKind::Compaction => "COMPACTION",
+            OperationKind::MajorCompaction => "MAJOR_COMPACTION",
             OperationKind::Cleanup => "CLEANUP",
             OperationKind::Scrub => "SCRUB",
             OperationKind::Verify => "VERIFY",
@@ -52,6 +56,7 @@ impl fmt::Display for OperationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             OperationKind::Compaction => "Compaction",
+            OperationKind::MajorCompaction => "Major compaction",
             OperationKind::Cleanup => "Cleanup",
             OperationKind::Scrub => "Scrub",
             OperationKind::Verify => "Verify",
@@ -81,7 +86,7 @@ pub struct Operation {
 }
 
 /// What compaction is doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CompactionStats {
     /// Keyspace, table, and how many compactions its strategy wants: where there are any.
     pub pending: Vec<(String, String, usize)>,
@@ -91,6 +96,16 @@ pub struct CompactionStats {
     pub completed_tasks: u64,
     /// Uncompressed bytes of their inputs.
     pub bytes_compacted: u64,
+    /// Bytes of their inputs' Data.db files.
+    pub file_bytes_compacted: u64,
+    /// Compactions that did not begin for want of room.
+    pub aborted: u64,
+    /// Compactions that took fewer SSTables for want of room.
+    pub reduced: u64,
+    /// How many fewer.
+    pub dropped_sstables: u64,
+    /// Operations finished a second, averaged over the last 15 minutes.
+    pub rate_15_minutes: f64,
 }
 
 /// Which SSTables a compaction that an operator asks for takes, and what it makes of them.

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::transaction::{self, CommitError, Committed, delete_sstable};
 use crate::OpenError;
 use crate::shards::shard_of;
-use crate::table::TableState;
+use crate::table::{TableState, View};
 
 #[cfg(test)]
 thread_local! {
@@ -108,13 +108,21 @@ fn publish(context: &Context, state: &TableState, replaced: &[Arc<SsTable>], out
     }
     created_s.extend(outputs.iter().map(|sstable| (sstable.descriptor().id.as_u64(), now_s)));
     drop(created_s);
+    // What was set aside is shown again once it is scrubbed.
+    let is_shown = are_there(state, replaced);
     for slot in 0..state.slots.len() {
         let _shard = context.logs[slot].lock();
-        state.change_view(slot, |view| {
-            view.sstables.retain(|old| !replaced.iter().any(|gone| Arc::ptr_eq(old, gone)));
+        let is_gone = |one: &Arc<SsTable>| replaced.iter().any(|gone| Arc::ptr_eq(one, gone));
+        let change = |view: &mut View| {
+            view.sstables.retain(|old| !is_gone(old));
             let reaching = outputs.iter().filter(|new| slots_of(state, new).contains(&slot));
             view.sstables.extend(reaching.cloned());
-        });
+        };
+        if is_shown {
+            state.change_view(slot, change);
+        } else {
+            state.change_data(slot, change);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What newer SSTables shadow of a partition goes: `garbagecollect`.
 //!
 //! Only what is certainly older goes: of two equal versions neither, so that two SSTables that are cleaned of each
-//! other's data never both lose it. Range tombstones stay.
+//! other's data never both lose it. A range tombstone goes where a newer one covers it; one that is covered at its end, or
+//! in its midst, stays whole, and one that is covered at its start begins where the newer one ends.
 //!
 //! Never here: what is old enough to be purged.
 //!
@@ -9,7 +10,7 @@
 
 use model::merge::shadow_row;
 use model::partition::{PartitionStream, SourceError};
-use model::{ColumnData, DeletionTime, Liveness, PartitionHeader, Row, Unfiltered};
+use model::{ColumnData, DeletionTime, Marker, PartitionHeader, Row, Unfiltered};
 
 /// A partition without what a newer version of it shadows.
 pub(crate) struct Shadowed {
@@ -18,6 +19,11 @@ pub(crate) struct Shadowed {
     newer: Box<dyn PartitionStream>,
     newer_head: Option<Unfiltered>,
     newer_open: Option<DeletionTime>,
+    /// Read, and not handed out yet.
+    head: Option<Unfiltered>,
+    /// The range tombstone that is open in `stream`, and the one that was handed out and not closed.
+    open: Option<DeletionTime>,
+    handed_out: Option<DeletionTime>,
     /// Overwritten cells go, too.
     cells_too: bool,
 }
@@ -40,24 +46,74 @@ impl Shadowed {
             .map(|row| without_shadowed(row, newer_static, newer_deletion, cells_too))
             .filter(|row| !row.is_empty());
         let newer_head = newer.next()?;
-        Ok(Shadowed { stream, header, newer, newer_head, newer_open: None, cells_too })
+        Ok(Shadowed {
+            stream,
+            header,
+            newer,
+            newer_head,
+            newer_open: None,
+            head: None,
+            open: None,
+            handed_out: None,
+            cells_too,
+        })
     }
 
-    fn row(&mut self, row: Row) -> Result<Row, SourceError> {
-        while let Some(head) = &self.newer_head
-            && head.order() < &*row.clustering.order
-        {
-            if let Unfiltered::Marker(marker) = head {
-                self.newer_open = marker.open;
-            }
-            self.newer_head = self.newer.next()?;
+    /// The newest deletion of the newer version here.
+    fn active(&self) -> DeletionTime {
+        let of_partition = self.newer.header().deletion;
+        self.newer_open.map_or(of_partition, |open| open.max(of_partition))
+    }
+
+    /// True if nothing is to be said of the range tombstone that is open here.
+    fn is_open_shadowed(&self) -> bool {
+        let active = self.active();
+        self.open.is_none_or(|open| active.supersedes(&open))
+    }
+
+    /// Goes past the newer version's next element. A range tombstone that was shadowed up to here may begin.
+    fn pass_newer(&mut self) -> Result<Option<Marker>, SourceError> {
+        let passed = std::mem::replace(&mut self.newer_head, self.newer.next()?);
+        let Some(Unfiltered::Marker(marker)) = passed else { return Ok(None) };
+        self.newer_open = marker.open;
+        if self.handed_out.is_some() || self.is_open_shadowed() {
+            return Ok(None);
         }
+        self.handed_out = self.open;
+        let bound = if marker.bound.kind.is_start() { marker.bound } else { marker.bound.invert() };
+        Ok(Some(Marker { bound, close: None, open: self.open }))
+    }
+
+    fn row(&self, row: Row) -> Row {
         let newer = match &self.newer_head {
             Some(Unfiltered::Row(newer)) if newer.clustering == row.clustering => Some(newer),
             _ => None,
         };
-        let active = self.newer_open.unwrap_or(self.newer.header().deletion);
-        Ok(without_shadowed(row, newer, active, self.cells_too))
+        without_shadowed(row, newer, self.active(), self.cells_too)
+    }
+
+    /// What begins or ends in the newer version at the place of `marker` counts for what begins there.
+    fn meet(&mut self, marker: &Marker) -> Result<(), SourceError> {
+        if let Some(Unfiltered::Marker(newer)) = &self.newer_head
+            && newer.bound.order == marker.bound.order
+        {
+            self.newer_open = newer.open;
+            self.newer_head = self.newer.next()?;
+        }
+        Ok(())
+    }
+
+    fn marker(&mut self, marker: Marker) -> Option<Marker> {
+        let close = self.handed_out.take().and(marker.close);
+        self.open = marker.open;
+        self.handed_out = if self.is_open_shadowed() { None } else { marker.open };
+        let bound = match (close, self.handed_out) {
+            (None, None) => return None,
+            // Of a boundary, whose bound is that of its closing side, the opening side is left.
+            (None, Some(_)) if marker.close.is_some() => marker.bound.invert(),
+            _ => marker.bound,
+        };
+        Some(Marker { bound, close, open: self.handed_out })
     }
 }
 
@@ -67,27 +123,43 @@ impl PartitionStream for Shadowed {
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
-        while let Some(unfiltered) = self.stream.next()? {
-            let row = match unfiltered {
-                Unfiltered::Row(row) => self.row(row)?,
-                marker => return Ok(Some(marker)),
+        loop {
+            let head = match self.head.take() {
+                Some(head) => head,
+                None => match self.stream.next()? {
+                    Some(head) => head,
+                    None => return Ok(None),
+                },
             };
-            if !row.is_empty() {
-                return Ok(Some(Unfiltered::Row(row)));
+            if self.newer_head.as_ref().is_some_and(|newer| newer.order() < head.order()) {
+                self.head = Some(head);
+                if let Some(begins) = self.pass_newer()? {
+                    return Ok(Some(Unfiltered::Marker(begins)));
+                }
+                continue;
+            }
+            let kept = match head {
+                Unfiltered::Row(row) => {
+                    Some(self.row(row)).filter(|row| !row.is_empty()).map(Unfiltered::Row)
+                }
+                Unfiltered::Marker(marker) => {
+                    self.meet(&marker)?;
+                    self.marker(marker).map(Unfiltered::Marker)
+                }
+            };
+            if kept.is_some() {
+                return Ok(kept);
             }
         }
-        Ok(None)
     }
 }
 
-/// What is left of a row under the deletion that holds it in the newer version, and under the newer row.
+/// What is left of a row under the deletion that holds it in the newer version, and under the newer row. The time of its
+/// INSERT stays, as in Cassandra.
 fn without_shadowed(row: Row, newer: Option<&Row>, active: DeletionTime, cells_too: bool) -> Row {
     let active = newer.map_or(active, |newer| newer.deletion.max(active));
     let mut row = shadow_row(row, active);
     let Some(newer) = newer.filter(|_| cells_too) else { return row };
-    if newer.liveness.timestamp_us > row.liveness.timestamp_us {
-        row.liveness = Liveness::NONE;
-    }
     row.columns.retain_mut(|(id, data)| match (data, newer.column(*id)) {
         (ColumnData::Cell(cell), Some(ColumnData::Cell(newer))) => newer.timestamp_us <= cell.timestamp_us,
         (

@@ -8,7 +8,7 @@
 //!
 //! Never here: which SSTables to take, waiting.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -86,6 +86,11 @@ pub(crate) struct Summary {
     pub outputs_count: usize,
     pub inputs_bytes: u64,
     pub outputs_bytes: u64,
+    /// Of them Data.db.
+    pub inputs_data_bytes: u64,
+    pub outputs_data_bytes: u64,
+    /// Of how many partitions so many inputs had a part.
+    pub merged_partitions: BTreeMap<usize, u64>,
 }
 
 /// A rewrite under way.
@@ -98,7 +103,7 @@ pub(crate) struct Task {
     /// The inputs are this operation's alone.
     pub(super) claim: Option<Claim>,
     elsewhere: Arc<Elsewhere>,
-    merge: Option<Merge>,
+    pub(super) merge: Option<Merge>,
     current: Option<Box<dyn PartitionStream>>,
     /// The input whose partition is being copied row by row, as it is.
     copying: Option<usize>,

@@ -1,6 +1,8 @@
-//! The engine's caches: what they hold, emptying and saving them.
+//! The engine's caches: what they hold, and emptying them.
 
-use sstable::BlockCache;
+use std::time::Duration;
+
+use sstable::BlockCacheStats;
 use sstable::cache::reads::BlockReads;
 
 use super::{Core, Engine};
@@ -8,8 +10,8 @@ use super::{Core, Engine};
 /// Which cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheKind {
-    /// Where partitions are in SSTables. BTI indexes need none, as in Cassandra; blocks of indexes are in
-    /// [`CacheKind::Block`].
+    /// Where partitions are in SSTables with an Index.db, of tables whose `caching` asks for keys. BTI indexes need
+    /// none, as in Cassandra; blocks of indexes are in [`CacheKind::Block`].
     Key,
     /// Heads of partitions, of tables whose `caching` asks for it.
     Row,
@@ -38,16 +40,29 @@ impl Engine {
     /// Empties a cache.
     pub fn invalidate_cache(&self, kind: CacheKind) {
         match kind {
-            CacheKind::Block => self.core.blocks.clear(),
-            CacheKind::Key | CacheKind::Row | CacheKind::Counter => {}
+            CacheKind::Block => self.core.caches.blocks.clear(),
+            CacheKind::Key => self.core.caches.keys.clear(),
+            CacheKind::Row => self.core.rows.clear(),
+            CacheKind::Counter => {}
         }
     }
 
     /// A cache's numbers.
     pub fn cache_stats(&self, kind: CacheKind) -> CacheStats {
         match kind {
-            CacheKind::Block => block_stats(&self.core.blocks),
-            CacheKind::Key | CacheKind::Row | CacheKind::Counter => CacheStats::default(),
+            CacheKind::Block => shared_stats(self.core.caches.blocks.stats()),
+            CacheKind::Key => shared_stats(self.core.caches.keys.stats()),
+            CacheKind::Row => self.core.rows.stats(),
+            CacheKind::Counter => CacheStats::default(),
+        }
+    }
+
+    /// How often a cache's keys are saved; zero: they are not.
+    pub fn cache_save_period(&self, kind: CacheKind) -> Duration {
+        match kind {
+            CacheKind::Key => self.core.options.key_cache_save_period,
+            CacheKind::Row => self.core.options.row_cache_save_period,
+            CacheKind::Counter | CacheKind::Block => Duration::ZERO,
         }
     }
 
@@ -80,8 +95,7 @@ impl Core {
     }
 }
 
-fn block_stats(cache: &BlockCache) -> CacheStats {
-    let stats = cache.stats();
+fn shared_stats(stats: BlockCacheStats) -> CacheStats {
     CacheStats {
         entries: stats.entries,
         bytes: stats.bytes,

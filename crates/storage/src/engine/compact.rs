@@ -126,12 +126,7 @@ impl Engine {
         let mut pending: Vec<_> = tables.values().filter_map(pending).collect();
         pending.sort();
         let context = &self.core.compactions;
-        CompactionStats {
-            pending,
-            running: context.operations(),
-            completed_tasks: context.completed_count.load(Ordering::Relaxed),
-            bytes_compacted: context.compacted_bytes.load(Ordering::Relaxed),
-        }
+        CompactionStats { pending, running: context.operations(), ..context.counted() }
     }
 
     /// Stops operations: of one kind, or with one id, or all. Returns how many were told to.
@@ -158,6 +153,16 @@ impl Engine {
     /// Bounds what compactions read, all together; 0: no bound.
     pub fn set_compaction_throughput(&self, mib_per_s: u64) {
         self.core.compactions.throughput_mib_per_s.store(mib_per_s, Ordering::Relaxed);
+    }
+
+    /// How many operations may run at once from now on, 1 at least. Those that run are not stopped.
+    pub fn set_concurrent_compactors(&self, count: usize) {
+        self.core.compactions.set_concurrent(count);
+    }
+
+    /// How many operations may run at once.
+    pub fn concurrent_compactors(&self) -> usize {
+        *self.core.compactions.concurrent.lock()
     }
 
     /// MiB a second that compactions may read; 0: no bound.
@@ -232,7 +237,10 @@ impl Core {
             CompactScope::SplitOutput => strategy.major(&facts, true, now_s, &env),
             _ => strategy.user_defined(&facts, &env),
         };
-        let kind = OperationKind::Compaction;
+        let kind = match scope {
+            CompactScope::All | CompactScope::SplitOutput => OperationKind::MajorCompaction,
+            _ => OperationKind::Compaction,
+        };
         let prepared = decisions.into_iter().map(|decision| self.prepare(state, decision, &all, kind));
         prepared.filter_map(Result::transpose).collect()
     }

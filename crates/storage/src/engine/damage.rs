@@ -443,7 +443,7 @@ impl Core {
         if !is_served {
             for slot in 0..table.slots.len() {
                 let _shard = self.logs[slot].lock();
-                table.change_view(slot, |view| view.sstables.retain(|one| one.descriptor() != descriptor));
+                table.change_data(slot, |view| view.sstables.retain(|one| one.descriptor() != descriptor));
             }
         }
         self.damage.add(Entry { shown, tokens, is_missing: false });

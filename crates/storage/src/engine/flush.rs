@@ -90,6 +90,7 @@ impl Core {
         let what =
             format!("memtable of {} could not be flushed, its log is kept: {error}", table.dir.display());
         tracing::error!("{what}");
+        self.failures_count.fetch_add(1, Ordering::Relaxed);
         *self.flush_failure.lock() = Some((error.to_string(), is_no_space(error)));
         self.damage.write_failed(error, &what);
         self.flush_not_before_ms.store(self.now_ms() + RETRY_MS, Ordering::Relaxed);

@@ -168,7 +168,7 @@ impl Core {
             if table.is_dropped.load(Ordering::Relaxed) {
                 return Err(OpenError::Refused("the table was dropped meanwhile".to_owned()));
             }
-            table.change_view(slot, |view| view.sstables.push(sstable.clone()));
+            table.change_data(slot, |view| view.sstables.push(sstable.clone()));
         }
         Ok(())
     }

@@ -11,8 +11,15 @@ mod read;
 mod row_read;
 mod scan;
 
+mod cached_read;
+
+mod foresee;
+
 mod caches;
 pub use caches::{CacheKind, CacheStats};
+
+pub(crate) mod saved;
+use saved::SAVED_KINDS;
 
 pub(crate) mod flush;
 
@@ -47,10 +54,11 @@ use model::partition::{PartitionIterator, PartitionStream, SourceError};
 use model::{Mutation, PartitionKey, ReadCommand, Schema, Slices, Table, TableId};
 use parking_lot::Mutex;
 use runtime::Runtime;
-use sstable::{BlockCache, Descriptor, SsTable};
+use sstable::{Caches, Descriptor, SsTable};
 
 use crate::commitlog::{LogShared, ShardLog};
 use crate::compaction::context::Context;
+use crate::row_cache::RowCache;
 use crate::table::TableState;
 use crate::{Commit, EngineOptions, OpenError, ReadError, WriteError};
 
@@ -66,8 +74,9 @@ pub struct Engine {
 struct Core {
     runtime: Runtime,
     options: EngineOptions,
-    /// Blocks of all SSTables that serve reads.
-    blocks: Arc<BlockCache>,
+    /// Of all SSTables that serve reads.
+    caches: Caches,
+    rows: RowCache,
     damage: Arc<Damage>,
     log: Arc<LogShared>,
     /// One per shard. Their locks are the shards' locks.
@@ -88,6 +97,8 @@ struct Core {
     /// Milliseconds of the monotonic clock before which no flush is tried again.
     flush_not_before_ms: AtomicU64,
     flushes_count: AtomicU64,
+    /// Work in the background that failed.
+    failures_count: AtomicU64,
     replayed_entries_count: AtomicU64,
     is_stopping: AtomicBool,
     compactions: Arc<Context>,
@@ -152,6 +163,12 @@ impl Engine {
     /// [`EngineOptions::write_timeout`] says, in turn with all who wait. Must run on a shard's thread.
     pub async fn apply_waiting(&self, mutations: &[Mutation]) -> Result<Commit, WriteError> {
         self.core.apply_waiting(mutations).await
+    }
+
+    /// Requests for these partitions are about to come: asks for the memory that they will need, so that they need not
+    /// wait for it one by one. Changes nothing else.
+    pub fn foresee(&self, keys: &[(TableId, PartitionKey)]) {
+        self.core.foresee(keys);
     }
 
     /// Reads partitions in token order: what was applied before this call, and no part of a mutation of one partition.
@@ -262,7 +279,8 @@ impl Core {
         let room = Room::new((options.memtable_bytes_total / 8).max(1 << 20));
         Core {
             runtime: runtime.clone(),
-            blocks: compactions.blocks.clone(),
+            rows: RowCache::new(options.row_cache_bytes),
+            caches: compactions.caches.clone(),
             damage: Damage::new(&options),
             options,
             log,
@@ -277,6 +295,7 @@ impl Core {
             flush_failure: Mutex::default(),
             flush_not_before_ms: AtomicU64::new(0),
             flushes_count: AtomicU64::new(0),
+            failures_count: AtomicU64::new(0),
             replayed_entries_count: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
             compactions,
@@ -329,6 +348,9 @@ impl Core {
             // What it says of itself as safe now covers all: damage is told from a torn tail.
             log.lock().close(true);
             log.write_and_sync()?;
+        }
+        for kind in SAVED_KINDS {
+            self.save_cache(kind);
         }
         Ok(())
     }

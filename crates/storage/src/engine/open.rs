@@ -93,6 +93,7 @@ pub(super) fn open(
         tracing::warn!("snapshots could not be looked through: {error}");
     }
     core.start_periodic_flushes();
+    core.start_caches();
     Ok(())
 }
 
@@ -280,7 +281,7 @@ fn replay_mutation(
     {
         let _shard = core.logs[shard].lock();
         let view = state.slots[shard].view.load();
-        let grown = view.active.apply(&translation.table, &key, &translation.translate(update));
+        let grown = view.active.apply(&translation.table, &key, &translation.translate(update), None);
         view.active.note_replayed(segment);
         core.note_time(&state, &view.active);
         core.memtable_bytes.fetch_add(usize::try_from(grown).unwrap_or(0), Ordering::Relaxed);

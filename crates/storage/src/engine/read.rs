@@ -43,28 +43,59 @@ impl Core {
     ) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
         let tables = self.tables.load();
         let state = tables.get(&table.id).ok_or(ReadError::UnknownTable(table.id))?;
-        let view = state.slots[state.shard_of(key)].view.load();
         self.damage.check_token(table.id, key.token)?;
         let began = is_sampled().then(|| self.runtime.clock().monotonic());
+        let asked = Asked { table, key, slices, reversed, is_warming: false };
+        let stream = self.read_state(state, asked)?;
         let metrics = &state.metrics;
-        let stream = read_view(&view, metrics, &self.damage.watch(state), table, key, slices, reversed)?;
         metrics.note_read(began.map(|began| self.runtime.clock().monotonic().saturating_sub(began)));
         Ok(match (stream, began) {
             (Some(stream), Some(_)) => Some(Box::new(Counting::new(stream, state.clone()))),
             (stream, _) => stream,
         })
     }
+
+    #[inline]
+    pub(super) fn read_state(
+        &self,
+        state: &Arc<TableState>,
+        asked: Asked<'_>,
+    ) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+        let slot = state.shard_of(asked.key);
+        if let Some(stamps) = state.rows.get()
+            && asked.table.options.caching.rows_count_max() > 0
+        {
+            // In this order: what is read later is as new or newer, and an entry says so of itself.
+            let version = stamps.version(slot, asked.key);
+            let view = state.slots[slot].view.load();
+            let is_current = Arc::ptr_eq(asked.table, &state.table.load());
+            if version.is_multiple_of(2) && is_current {
+                return self.read_through_cache(state, stamps, version, &view, asked);
+            }
+        }
+        let view = state.slots[slot].view.load();
+        read_view(&view, &state.metrics, &self.damage.watch(state), asked)
+    }
 }
 
-fn read_view(
+/// A read of one partition.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub table: &'a Arc<Table>,
+    pub key: &'a PartitionKey,
+    pub slices: &'a Slices,
+    pub reversed: bool,
+    /// Nobody asked: a cache is filled.
+    pub is_warming: bool,
+}
+
+pub(super) fn read_view(
     view: &View,
     metrics: &TableMetrics,
     watch: &Watch,
-    table: &Arc<Table>,
-    key: &PartitionKey,
-    slices: &Slices,
-    reversed: bool,
+    asked: Asked<'_>,
 ) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+    let Asked { table, key, slices, reversed, .. } = asked;
     let from_memtable = |memtable: &Arc<Memtable>| {
         let partition = memtable.partition(key)?;
         partition.stream(key.clone(), slices, reversed, known_columns(memtable, table))
@@ -76,10 +107,23 @@ fn read_view(
     }
     let sources_count = usize::from(newest.is_some()) + view.flushing.len() + view.sstables.len();
     let memtables = newest.into_iter().chain(view.flushing.iter().rev().filter_map(from_memtable));
+    read_merged(memtables, sources_count, view, metrics, watch, asked)
+}
+
+/// Merges what memtables gave, newest first, with the SSTables of a view. `sources_count`: how many there may be.
+pub(super) fn read_merged(
+    memtables: impl Iterator<Item = Box<dyn PartitionStream>>,
+    sources_count: usize,
+    view: &View,
+    metrics: &TableMetrics,
+    watch: &Watch,
+    asked: Asked<'_>,
+) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+    let Asked { table, key, slices, reversed, .. } = asked;
     let wanted = |sstable: &&Arc<SsTable>| sstable.may_contain(key) && may_concern(sstable, table, slices);
     let sstables = view.sstables.iter().filter(wanted);
     if sources_count > 1 && is_one_row(table, slices) {
-        return read_row(memtables, newest_first(sstables), metrics, watch, table, key, slices, reversed);
+        return read_row(memtables, newest_first(sstables), metrics, watch, asked);
     }
     let mut sources: Vec<Box<dyn PartitionStream>> = memtables.collect();
     let memtables_count = sources.len();
@@ -157,11 +201,9 @@ fn read_row(
     sstables: Vec<&Arc<SsTable>>,
     metrics: &TableMetrics,
     watch: &Watch,
-    table: &Arc<Table>,
-    key: &PartitionKey,
-    slices: &Slices,
-    reversed: bool,
+    asked: Asked<'_>,
 ) -> Result<Option<Box<dyn PartitionStream>>, ReadError> {
+    let Asked { table, key, slices, reversed, .. } = asked;
     let mut found = RowRead::new(table);
     let (mut read_count, mut false_positives) = (0, 0);
     for stream in memtables {

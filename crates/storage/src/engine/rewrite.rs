@@ -15,12 +15,12 @@ use sstable::SsTable;
 
 use super::Core;
 use crate::OpenError;
-use crate::compaction::OperationKind;
-use crate::compaction::context::{Claim, Running};
+use crate::compaction::context::{Claim, Progress, Running};
 use crate::compaction::facts::{environment_of, facts_of};
 use crate::compaction::purge::Limits;
 use crate::compaction::strategy::{Decision, OutputPlan, Strategy};
 use crate::compaction::task::{Failure, Plan, Step, Summary, Task};
+use crate::compaction::{History, OperationKind};
 use crate::table::TableState;
 
 /// The strategies are asked at least this often: time makes work, too.
@@ -39,6 +39,8 @@ pub(super) struct Ready {
     claim: Claim,
     kind: OperationKind,
     is_background: bool,
+    /// Its SSTable keeps all that it holds and gets another level: Cassandra changes a file's field there.
+    is_relevel: bool,
     reason: String,
 }
 
@@ -81,7 +83,10 @@ impl Core {
         let facts = facts_of(state, sstables, self.runtime.clock().wall_s(), |_| false);
         let free_bytes = if decision.needed_bytes > 0 { self.free_bytes(state)? } else { u64::MAX };
         let needed_bytes = decision.needed_bytes;
+        let wanted_count = decision.inputs.len();
+        let counts = &self.compactions.counts;
         if !decision.shrink(&facts, free_bytes) {
+            counts.lock().aborted += 1;
             let what = format!(
                 "{}: {needed_bytes} bytes are needed to compact {} SSTables, {free_bytes} may be used",
                 state.dir.display(),
@@ -90,6 +95,10 @@ impl Core {
             return Err(OpenError::Stopped { what });
         }
         if decision.needed_bytes < needed_bytes {
+            let mut counts = counts.lock();
+            counts.reduced += 1;
+            counts.dropped_sstables += (wanted_count - decision.inputs.len()) as u64;
+            drop(counts);
             tracing::warn!(
                 "{}: for want of room {} SSTables are compacted instead of {needed_bytes} bytes of them",
                 state.dir.display(),
@@ -115,7 +124,15 @@ impl Core {
             garbage: None,
         };
         let reason = decision.reason.to_string();
-        Ok(Some(Ready { state: state.clone(), plan, claim, kind, is_background: false, reason }))
+        Ok(Some(Ready {
+            state: state.clone(),
+            plan,
+            claim,
+            kind,
+            is_background: false,
+            is_relevel: false,
+            reason,
+        }))
     }
 
     /// A rewrite of SSTables that are claimed.
@@ -127,12 +144,12 @@ impl Core {
         kind: OperationKind,
     ) -> Ready {
         let reason = "requested".to_owned();
-        Ready { state: state.clone(), plan, claim, kind, is_background: false, reason }
+        Ready { state: state.clone(), plan, claim, kind, is_background: false, is_relevel: false, reason }
     }
 
     /// Carries a rewrite out; the caller holds a permit.
     pub(super) async fn run_task(self: &Arc<Self>, ready: Ready) -> Result<Summary, OpenError> {
-        let Ready { state, plan, claim, kind, is_background, reason } = ready;
+        let Ready { state, plan, claim, kind, is_background, is_relevel, reason } = ready;
         let context = &self.compactions;
         if plan.output == OutputPlan::Relevel {
             return self.relevel(state, plan, claim, is_background).await;
@@ -142,7 +159,7 @@ impl Core {
         let running = Running::begin(context, (kind, is_background), &state, data_bytes, room_bytes);
         let begun = self.runtime.clock().monotonic();
         let inputs = plan.inputs.clone();
-        if self.options.snapshot_before_compaction && kind == OperationKind::Compaction {
+        if self.options.snapshot_before_compaction && !is_relevel && leaves_snapshot(kind) {
             let (core, the_state) = (self.clone(), state.clone());
             let taken = self.runtime.background(move || core.snapshot_before_compaction(&the_state)).await;
             if let Err(error) = taken {
@@ -163,8 +180,7 @@ impl Core {
                 Ok(Step::More(read_bytes)) => context.throttle(read_bytes, &running.progress).await,
                 Ok(Step::Done(summary)) => {
                     self.runtime.background(move || drop(task)).await;
-                    context.completed_count.fetch_add(1, Ordering::Relaxed);
-                    context.compacted_bytes.fetch_add(data_bytes, Ordering::Relaxed);
+                    context.completed(data_bytes, summary.inputs_data_bytes);
                     let took = self.runtime.clock().monotonic().saturating_sub(begun);
                     tracing::debug!(
                         "{kind} of {}: {} SSTables of {} bytes became {} of {} bytes in {took:?} ({reason})",
@@ -174,6 +190,9 @@ impl Core {
                         summary.outputs_count,
                         summary.outputs_bytes
                     );
+                    if !is_relevel {
+                        self.remember(&running.progress, &summary);
+                    }
                     return Ok(summary);
                 }
                 Err(failure) => break failure,
@@ -188,6 +207,18 @@ impl Core {
         self.runtime.background(move || core.task_failed(&state, kind, failure, &inputs)).await
     }
 
+    /// Writes what a compaction did, if anything is to be written of it. Losing it is no harm, so nobody waits.
+    fn remember(self: &Arc<Self>, progress: &Progress, summary: &Summary) {
+        let Some(History(mutations)) = &self.options.history else { return };
+        let mutations = mutations(&progress.record(summary));
+        if mutations.is_empty() {
+            return;
+        }
+        if let Err(error) = self.apply(&mutations) {
+            tracing::debug!("a row of the history of compactions was lost: {error}");
+        }
+    }
+
     /// Says what went wrong, and has those act who must.
     fn task_failed(
         &self,
@@ -197,6 +228,9 @@ impl Core {
         inputs: &[Arc<SsTable>],
     ) -> Result<Summary, OpenError> {
         let dir = state.dir.display();
+        if !matches!(failure, Failure::Stopped(_)) {
+            self.failures_count.fetch_add(1, Ordering::Relaxed);
+        }
         match failure {
             Failure::Stopped(why) => {
                 Err(OpenError::Stopped { what: format!("{kind} of {dir} was stopped: {why}") })
@@ -240,7 +274,8 @@ impl Core {
             let plan =
                 Plan { inputs, expired: Vec::new(), level, output, limits, owned: None, garbage: None };
             let mut ready = self.ready(&state, plan, claim, OperationKind::Compaction);
-            (ready.is_background, ready.reason) = (is_background, "another level".to_owned());
+            ready.reason = "another level".to_owned();
+            (ready.is_background, ready.is_relevel) = (is_background, true);
             let summary = Box::pin(self.run_task(ready)).await?;
             sum.inputs_count += summary.inputs_count;
             sum.outputs_count += summary.outputs_count;
@@ -331,6 +366,17 @@ impl Core {
         }
         state.compaction.is_dirty.store(true, Ordering::Relaxed);
         self.compactions.wake.notify_one();
+    }
+}
+
+/// `snapshot_before_compaction` is for these: seen on Cassandra 5.0.9.
+fn leaves_snapshot(kind: OperationKind) -> bool {
+    match kind {
+        OperationKind::Compaction
+        | OperationKind::MajorCompaction
+        | OperationKind::GarbageCollect
+        | OperationKind::UpgradeSstables => true,
+        OperationKind::Cleanup | OperationKind::Scrub | OperationKind::Verify => false,
     }
 }
 

@@ -52,6 +52,7 @@ impl Core {
     pub(super) fn new_table(&self, table: &Arc<Table>, is_local: bool) -> Arc<TableState> {
         let state = TableState::new(table.clone(), &self.options.data_dir, self.logs.len(), is_local);
         state.auto_compaction.store(self.options.auto_compaction, Ordering::Relaxed);
+        self.prepare_row_cache(&state, table);
         Arc::new(state)
     }
 
@@ -81,7 +82,23 @@ impl Core {
                 }
             }
         }
+        self.prepare_row_cache(state, table);
         state.table.store(table.clone());
+        // After the new table: whoever read this epoch under the old one finds that it is not the current one.
+        for slot in 0..state.slots.len() {
+            state.change_data(slot, |_| {});
+        }
+    }
+
+    /// From now on writes to the table say so to the row cache.
+    fn prepare_row_cache(&self, state: &TableState, table: &Table) {
+        if table.options.caching.rows_count_max() > 0
+            && state.rows.get().is_none()
+            && let Some(stamps) = self.rows.stamps(state.slots.len())
+        {
+            // Schema changes come one at a time.
+            let _only_once = state.rows.set(stamps);
+        }
     }
 
     /// The table is not in the map any more. Writes that found it there before are refused under the shard's lock.
@@ -91,6 +108,9 @@ impl Core {
             state.is_dropped.store(true, Ordering::Relaxed);
         }
         self.damage.forget_table(state.id);
+        if let Some(stamps) = state.rows.get() {
+            self.rows.forget_table(stamps.table);
+        }
         self.dropped.lock().push((state, self.schema.load_full()));
         let core = self.clone();
         // Who drops a table need not wait for its snapshot, and for the removal of its files.

@@ -42,13 +42,20 @@ impl Engine {
         Ok(found.into_iter().filter(|one| !one.is_unfinished).map(|one| one.info).collect())
     }
 
-    /// Removes the snapshots of this name (all, if `None`) of these keyspaces (all, if there is none).
-    pub async fn clear_snapshots(&self, tag: Option<&str>, keyspaces: &[String]) -> Result<(), OpenError> {
+    /// Removes the snapshots of this name (all, if `None`) of these keyspaces (all, if there is none) that were made
+    /// before this millisecond (whenever, if `None`).
+    pub async fn clear_snapshots(
+        &self,
+        tag: Option<&str>,
+        keyspaces: &[String],
+        before_ms: Option<i64>,
+    ) -> Result<(), OpenError> {
         let (core, tag, keyspaces) = (self.core.clone(), tag.map(str::to_owned), keyspaces.to_vec());
         let work = move || {
             let is_wanted = |info: &SnapshotInfo| {
                 tag.as_ref().is_none_or(|tag| *tag == info.tag)
                     && (keyspaces.is_empty() || keyspaces.contains(&info.keyspace))
+                    && before_ms.is_none_or(|before_ms| info.created_at_ms.is_some_and(|at| at < before_ms))
             };
             core.remove_snapshots(is_wanted)
         };
@@ -238,7 +245,7 @@ impl Core {
             let taken = {
                 let _shard = self.logs[slot].lock();
                 let taken = table.slots[slot].view.load_full();
-                table.change_view(slot, |view| *view = Default::default());
+                table.change_data(slot, |view| *view = Default::default());
                 taken
             };
             for memtable in taken.memtables() {

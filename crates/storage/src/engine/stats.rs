@@ -17,6 +17,8 @@ pub struct TableStats {
     pub memtable_bytes: usize,
     /// Partitions in its memtables.
     pub memtable_partitions_count: usize,
+    /// Rows and deletions that were written into its memtables, as often as they were.
+    pub memtable_operations_count: u64,
     /// SSTables.
     pub sstables_count: usize,
     /// Bytes of their files.
@@ -76,6 +78,8 @@ pub struct EngineStats {
     pub flushes_count: u64,
     /// Writes that wait for room.
     pub waiting_writes_count: usize,
+    /// Flushes, compactions and their like that failed since the start.
+    pub failures_count: u64,
     /// Files of the log that were used again since the start.
     pub log_recycled_count: u64,
 }
@@ -91,6 +95,7 @@ impl Core {
             memtable_bytes: self.memtable_bytes.load(Ordering::Relaxed),
             waiting_writes_count: self.room.len(),
             log_recycled_count: self.log.supply.recycled_count(),
+            failures_count: self.failures_count.load(Ordering::Relaxed),
             flushes_count: self.flushes_count.load(Ordering::Relaxed),
         }
     }
@@ -113,6 +118,7 @@ impl Core {
             for memtable in view.memtables() {
                 stats.memtable_bytes += memtable.heap_bytes();
                 stats.memtable_partitions_count += memtable.partitions_count();
+                stats.memtable_operations_count += memtable.operations_count();
             }
         }
         let gc_before_s =

@@ -136,7 +136,7 @@ impl Core {
             let shard = self.logs[slot].lock();
             truncated.add(shard.position());
             taken.push(table.slots[slot].view.load_full());
-            table.change_view(slot, |view| *view = View::default());
+            table.change_data(slot, |view| *view = View::default());
         }
         truncated.sstables_below = table.next_sstable_id.load(Ordering::Relaxed);
         if let Err(error) = truncated.store(&**disk, &table.dir) {
@@ -182,7 +182,7 @@ impl Core {
     fn put_back(&self, table: &TableState, taken: Vec<Arc<View>>) {
         for (slot, old) in taken.into_iter().enumerate() {
             let _shard = self.logs[slot].lock();
-            table.change_view(slot, |view| {
+            table.change_data(slot, |view| {
                 let older = old.flushing.iter().chain([&old.active]).cloned();
                 view.flushing.splice(0..0, older);
                 let sstables: Vec<Arc<SsTable>> = old.sstables.clone();

@@ -6,17 +6,19 @@ use std::sync::atomic::Ordering;
 
 use model::codec::encode_update;
 use model::key::MAX_KEY_BYTES;
-use model::{Cell, ColumnData, Mutation, PartitionUpdate, Row, Table};
+use model::{Cell, ColumnData, Mutation, PartitionKey, PartitionUpdate, Row, Table};
 use stdx::crc::crc32;
 use stdx::vint::write_unsigned_vint;
 
 use super::Core;
+use crate::commitlog::Appended;
 use crate::commitlog::NoSegment;
 use crate::commitlog::record::RecordKind;
 use crate::commitlog::shard_log::Appender;
 use crate::memtable::Memtable;
 use crate::metrics::is_sampled;
 use crate::options::SyncMode;
+use crate::row_cache::RowStamps;
 use crate::table::TableState;
 use crate::{Commit, WriteError};
 
@@ -27,6 +29,12 @@ struct Target<'a> {
     shard: usize,
     /// Number of the table version in the log.
     version: u64,
+}
+
+impl Target<'_> {
+    fn with_memtable(&self, act: impl FnOnce(&Memtable, &PartitionKey)) {
+        act(&self.state.slots[self.shard].view.load().active, &self.mutation.key);
+    }
 }
 
 thread_local! {
@@ -195,9 +203,12 @@ impl Core {
     /// `group` is all of one shard.
     fn apply_to_shard(&self, group: &[Target<'_>], commit: &mut Commit) -> Result<(), WriteError> {
         let log = &self.logs[group[0].shard];
+        // The memory of the partitions comes while the record is made.
+        group.iter().for_each(|target| target.with_memtable(|memtable, key| memtable.prefetch(key)));
         BODY.with_borrow_mut(|body| {
             let logged_count = encode_body(group, body);
             self.check_body(body)?;
+            group.iter().for_each(|target| target.with_memtable(|memtable, key| memtable.prefetch_slot(key)));
             let crc = crc32(body);
             let mut appender = log.lock();
             self.apply_locked(group, &mut appender, (logged_count > 0).then_some((&**body, crc)), commit)
@@ -259,12 +270,14 @@ impl Core {
         let mut grown = 0;
         for target in group {
             let view = target.state.slots[target.shard].view.load();
-            grown += apply_to_memtable(target, &view.active);
-            match &appended {
-                Some(appended) if target.state.is_durable.load(Ordering::Relaxed) => {
-                    view.active.note_logged(appended);
-                }
-                _ => view.active.has_unlogged.store(true, Ordering::Relaxed),
+            let is_logged = target.state.is_durable.load(Ordering::Relaxed);
+            let appended = appended.as_ref().filter(|_| is_logged);
+            grown += match target.state.rows.get() {
+                None => apply_to_memtable(target, &view.active, appended),
+                Some(stamps) => self.apply_and_forget(stamps, target, &view.active, appended),
+            };
+            if appended.is_none() {
+                view.active.has_unlogged.store(true, Ordering::Relaxed);
             }
             self.note_time(target.state, &view.active);
         }
@@ -273,6 +286,28 @@ impl Core {
             commit.add(self.logs[group[0].shard].clone(), appended.end);
         }
         Ok(())
+    }
+
+    /// As [`apply_to_memtable`], for tables that have used the row cache: what it has of the partition is not served
+    /// from before the change on, and what reads put there meanwhile never.
+    #[cold]
+    fn apply_and_forget(
+        &self,
+        stamps: &RowStamps,
+        target: &Target<'_>,
+        memtable: &Memtable,
+        appended: Option<&Appended>,
+    ) -> isize {
+        let key = &target.mutation.key;
+        #[cfg(test)]
+        if crate::tests::planted::write_keeps_rows() {
+            return apply_to_memtable(target, memtable, appended);
+        }
+        stamps.change(target.shard, key);
+        let grown = apply_to_memtable(target, memtable, appended);
+        stamps.change(target.shard, key);
+        self.rows.forget(stamps.table, key);
+        grown
     }
 
     /// For tables that are flushed after a time.
@@ -375,11 +410,11 @@ thread_local! {
     static UPDATE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-fn apply_to_memtable(target: &Target<'_>, memtable: &crate::memtable::Memtable) -> isize {
+fn apply_to_memtable(target: &Target<'_>, memtable: &Memtable, appended: Option<&Appended>) -> isize {
     let Mutation { table, key, update } = target.mutation;
     let current = target.state.table.load();
     if Arc::ptr_eq(table, &current) {
-        return memtable.apply(&current, key, update);
+        return memtable.apply(&current, key, update, appended);
     }
     // Bound to an older version: what it writes to columns that were dropped since is gone.
     let mut update = update.clone();
@@ -388,5 +423,5 @@ fn apply_to_memtable(target: &Target<'_>, memtable: &crate::memtable::Memtable) 
     }
     update.static_row = update.static_row.filter(|row| !row.is_empty());
     update.rows.retain(|row| !row.is_empty());
-    memtable.apply(&current, key, &update)
+    memtable.apply(&current, key, &update, appended)
 }

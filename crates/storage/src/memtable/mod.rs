@@ -16,6 +16,10 @@ mod tree;
 mod partitions;
 use partitions::Partitions;
 
+mod finder;
+
+mod order;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -38,6 +42,8 @@ pub(crate) struct Memtable {
     inner: Mutex<Inner>,
     heap_bytes: AtomicUsize,
     partitions_count: AtomicUsize,
+    /// Rows and deletions that were written into it, as often as they were.
+    operations_count: AtomicU64,
     /// It may hold cells of columns that were dropped since.
     pub has_dropped_columns: AtomicBool,
     /// It holds writes that no log holds.
@@ -60,13 +66,24 @@ struct Inner {
 }
 
 impl Memtable {
-    /// Merges a change in. The caller holds the shard's lock. Returns by how many heap bytes it grew.
-    pub(crate) fn apply(&self, table: &Table, key: &PartitionKey, update: &PartitionUpdate) -> isize {
+    /// Merges a change in, of which the log holds a record (or not). The caller holds the shard's lock. Returns by how
+    /// many heap bytes it grew.
+    pub(crate) fn apply(
+        &self,
+        table: &Table,
+        key: &PartitionKey,
+        update: &PartitionUpdate,
+        appended: Option<&Appended>,
+    ) -> isize {
         thread_local! {
             static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         let mut inner = self.inner.lock();
         let inner = &mut *inner;
+        inner.partitions.prefetch_row(key);
+        if let Some(appended) = appended {
+            inner.note_logged(appended);
+        }
         inner.stats.add_update(update);
         for row in update.static_row.iter().chain(&update.rows) {
             for (id, _) in &row.columns {
@@ -75,6 +92,10 @@ impl Memtable {
                 }
             }
         }
+        let operations = update.static_row.iter().len() + update.rows.len() + update.range_tombstones.len();
+        let operations = operations + usize::from(!update.deletion.is_live());
+        // Whoever changes it holds the lock.
+        self.operations_count.store(self.operations_count() + operations as u64, Ordering::Relaxed);
         let grown = SCRATCH.with_borrow_mut(|scratch| match inner.partitions.get_mut(key) {
             Some(partition) => partition.apply(table, update, scratch),
             None => {
@@ -90,11 +111,19 @@ impl Memtable {
         grown
     }
 
-    /// Notes where in the log a write stands. The caller holds the shard's lock.
-    pub(crate) fn note_logged(&self, appended: &Appended) {
-        let mut inner = self.inner.lock();
-        inner.interval = Some((inner.interval.map_or(appended.before, |(start, _)| start), appended.after));
-        inner.hold(&appended.segment);
+    /// Asks for the memory that [`Memtable::apply`] begins with.
+    pub(crate) fn prefetch(&self, key: &PartitionKey) {
+        self.inner.lock().partitions.prefetch(key);
+    }
+
+    /// Asks for the memory of the partition, once that of [`Memtable::prefetch`] is there.
+    pub(crate) fn prefetch_slot(&self, key: &PartitionKey) {
+        self.inner.lock().partitions.prefetch_slot(key);
+    }
+
+    /// Asks for the memory of the partition's row, once that of [`Memtable::prefetch_slot`] is there.
+    pub(crate) fn prefetch_row(&self, key: &PartitionKey) {
+        self.inner.lock().partitions.prefetch_row(key);
     }
 
     /// Notes that a write was replayed from a segment of an earlier run.
@@ -127,6 +156,11 @@ impl Memtable {
         self.partitions_count.load(Ordering::Relaxed)
     }
 
+    /// Rows and deletions that were written, as often as they were: what Cassandra calls its cells.
+    pub(crate) fn operations_count(&self) -> u64 {
+        self.operations_count.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.partitions_count() == 0
     }
@@ -149,13 +183,19 @@ impl Memtable {
         end: Bound<&PartitionKey>,
         count: usize,
     ) -> Vec<(PartitionKey, Partition)> {
-        let inner = self.inner.lock();
-        let range = inner.partitions.range(start, end);
-        range.take(count).map(|(key, partition)| (key, partition.clone())).collect()
+        let mut inner = self.inner.lock();
+        let range = inner.partitions.range(start, end, count);
+        range.into_iter().map(|(key, partition)| (key, partition.clone())).collect()
     }
 }
 
 impl Inner {
+    /// Notes where in the log a write stands.
+    fn note_logged(&mut self, appended: &Appended) {
+        self.interval = Some((self.interval.map_or(appended.before, |(start, _)| start), appended.after));
+        self.hold(&appended.segment);
+    }
+
     fn hold(&mut self, segment: &Arc<Segment>) {
         let is_held = self.segments.iter().rev().any(|held| held.id == segment.id);
         if !is_held {

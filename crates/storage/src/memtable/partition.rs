@@ -61,6 +61,14 @@ impl Partition {
         grown
     }
 
+    /// The bytes of its row, if it has one only.
+    pub(super) fn only_row(&self) -> &[u8] {
+        match &self.rows {
+            Rows::One(row) => row,
+            Rows::None | Rows::Many(_) => &[],
+        }
+    }
+
     /// A snapshot for a read that ends soon.
     pub(crate) fn snapshot(&self) -> Partition {
         match &self.rows {

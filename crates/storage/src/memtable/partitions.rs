@@ -2,29 +2,34 @@
 //!
 //! Partitions stay where they were put, in chunks, and are known by their number; they are only ever put in. A look-up
 //! by key touches one place of a hash table and the partition, instead of all the nodes on the way down a tree.
+//!
+//! Read in order: [`Partitions`], [`Finder`](super::finder::Finder) (by hash), [`Order`] (in order).
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use bytes::Bytes;
-use hashbrown::HashTable;
 use model::{PartitionKey, Token};
+use stdx::prefetch::{prefetch, prefetch_bytes};
 
 use super::Partition;
+use super::finder::Finder;
+use super::order::Order;
 
 /// Partitions of a chunk.
 const CHUNK_COUNT: usize = 1024;
-/// Hash tables, so that the growing of one takes only microseconds.
-const TABLES_COUNT: usize = 64;
 /// Keys up to this size need no allocation of their own.
 const INLINE_BYTES: usize = 22;
 
 #[derive(Default)]
 pub(super) struct Partitions {
     chunks: Vec<Vec<Slot>>,
-    /// Numbers of the first partition of each token; the token is a good hash already.
-    by_hash: Vec<HashTable<u32>>,
-    by_token: BTreeMap<Token, Numbers>,
+    /// The first partition of each token.
+    finder: Finder,
+    /// The same, in order.
+    order: Order,
+    /// All partitions, in the order of their keys, of tokens that have several: hardly ever one.
+    shared: BTreeMap<Token, Vec<u32>>,
 }
 
 struct Slot {
@@ -39,16 +44,30 @@ enum Key {
     Boxed(Box<[u8]>),
 }
 
-/// The partitions of one token, in the order of their keys: nearly always one.
-enum Numbers {
-    One(u32),
-    Many(Vec<u32>),
-}
-
 impl Partitions {
-    /// Heap bytes of a partition beside its key and rows: its slot, and its places in hash table and tree.
-    pub(super) const ENTRY_BYTES: usize =
-        size_of::<Slot>() + 2 * size_of::<u32>() + 2 * size_of::<(Token, Numbers)>();
+    /// Heap bytes of a partition beside its key and rows: its slot, and its places in hash table and order.
+    pub(super) const ENTRY_BYTES: usize = size_of::<Slot>() + Finder::ENTRY_BYTES + Order::ENTRY_BYTES;
+
+    /// Asks for the memory that a look-up begins with.
+    pub(super) fn prefetch(&self, key: &PartitionKey) {
+        self.finder.prefetch(key.token);
+    }
+
+    /// Asks for the memory of the partition that a look-up will find.
+    pub(super) fn prefetch_slot(&self, key: &PartitionKey) {
+        if let Some(number) = self.finder.find(key.token) {
+            let slot = self.slot(number);
+            prefetch(slot);
+            prefetch(&slot.partition);
+        }
+    }
+
+    /// Asks for the memory of its row, if it has one only.
+    pub(super) fn prefetch_row(&self, key: &PartitionKey) {
+        if let Some(number) = self.finder.find(key.token) {
+            prefetch_bytes(self.slot(number).partition.only_row());
+        }
+    }
 
     pub(super) fn get(&self, key: &PartitionKey) -> Option<&Partition> {
         self.number(key).map(|number| &self.slot(number).partition)
@@ -63,42 +82,31 @@ impl Partitions {
     pub(super) fn insert(&mut self, key: &PartitionKey, partition: Partition) {
         let token = key.token;
         let number = self.push(Slot { token, key: Key::new(&key.key), partition });
-        if self.by_hash.is_empty() {
-            self.by_hash.resize_with(TABLES_COUNT, HashTable::new);
-        }
+        let Some(first) = self.finder.find(token) else {
+            self.finder.insert(token, number);
+            self.order.insert(token, number);
+            return;
+        };
         let chunks = &self.chunks;
-        let slot = |number: u32| &chunks[number as usize / CHUNK_COUNT][number as usize % CHUNK_COUNT];
-        match self.by_token.entry(token) {
-            btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(Numbers::One(number));
-                let table = &mut self.by_hash[table_of(token)];
-                table.insert_unique(token.0 as u64, number, |number| slot(*number).token.0 as u64);
-            }
-            btree_map::Entry::Occupied(mut occupied) => {
-                let numbers = occupied.get_mut().make_many();
-                let key = slot(number).key.bytes();
-                let place = numbers.partition_point(|known| slot(*known).key.bytes() < key);
-                numbers.insert(place, number);
-            }
-        }
+        let key = |number: u32| slot_of(chunks, number).key.bytes();
+        let numbers = self.shared.entry(token).or_insert_with(|| vec![first]);
+        let place = numbers.partition_point(|known| key(*known) < key(number));
+        numbers.insert(place, number);
     }
 
-    /// The partitions between two keys, in order.
-    pub(super) fn range<'p>(
-        &'p self,
-        start: Bound<&'p PartitionKey>,
-        end: Bound<&'p PartitionKey>,
-    ) -> impl Iterator<Item = (PartitionKey, &'p Partition)> + 'p {
+    /// Up to `count` partitions between two keys, in order.
+    pub(super) fn range(
+        &mut self,
+        start: Bound<&PartitionKey>,
+        end: Bound<&PartitionKey>,
+        count: usize,
+    ) -> Vec<(PartitionKey, &Partition)> {
         let token = |bound: Bound<&PartitionKey>, otherwise: Token| match bound {
             Bound::Included(key) | Bound::Excluded(key) => key.token,
             Bound::Unbounded => otherwise,
         };
-        let (first, last) = (token(start, Token::MIN), token(end, Token::MAX));
-        let tokens = (first <= last).then(|| self.by_token.range(first..=last));
-        let slots = tokens.into_iter().flatten().flat_map(|(_, numbers)| numbers.as_slice());
-        let slots = slots.map(|number| self.slot(*number));
         // Only partitions of the first and the last token may be outside.
-        let is_inside = move |slot: &&Slot| {
+        let is_inside = |slot: &Slot| {
             let place = (slot.token, slot.key.bytes());
             let after_start = match start {
                 Bound::Included(key) => place >= (key.token, &key.key[..]),
@@ -112,24 +120,32 @@ impl Partitions {
                     Bound::Unbounded => true,
                 }
         };
-        slots.filter(is_inside).map(|slot| (slot.partition_key(), &slot.partition))
+        let (chunks, shared) = (&self.chunks, &self.shared);
+        let mut found = Vec::new();
+        self.order.visit(token(start, Token::MIN), token(end, Token::MAX), |token, number| {
+            let several = if shared.is_empty() { None } else { shared.get(&token) };
+            let numbers = several.map_or(std::slice::from_ref(&number), Vec::as_slice);
+            let slots = numbers.iter().map(|number| slot_of(chunks, *number)).filter(|slot| is_inside(slot));
+            found.extend(slots.take(count - found.len()).map(|slot| (slot.partition_key(), &slot.partition)));
+            found.len() < count
+        });
+        found
     }
 
     fn number(&self, key: &PartitionKey) -> Option<u32> {
-        let table = self.by_hash.get(table_of(key.token))?;
-        let found = *table.find(key.token.0 as u64, |number| self.slot(*number).token == key.token)?;
+        let found = self.finder.find(key.token)?;
         let wanted = &key.key[..];
         if self.slot(found).key.bytes() == wanted {
             return Some(found);
         }
         // Another key of the same token: keys can be made so by those who want to do harm, hence no walk.
-        let Numbers::Many(numbers) = self.by_token.get(&key.token)? else { return None };
+        let numbers = self.shared.get(&key.token)?;
         let place = numbers.binary_search_by(|known| self.slot(*known).key.bytes().cmp(wanted)).ok()?;
         Some(numbers[place])
     }
 
     fn slot(&self, number: u32) -> &Slot {
-        &self.chunks[number as usize / CHUNK_COUNT][number as usize % CHUNK_COUNT]
+        slot_of(&self.chunks, number)
     }
 
     fn push(&mut self, slot: Slot) -> u32 {
@@ -145,9 +161,8 @@ impl Partitions {
     }
 }
 
-/// Not by the bits that the table itself looks at: the lowest and the highest.
-fn table_of(token: Token) -> usize {
-    (token.0 >> 40) as usize % TABLES_COUNT
+fn slot_of(chunks: &[Vec<Slot>], number: u32) -> &Slot {
+    &chunks[number as usize / CHUNK_COUNT][number as usize % CHUNK_COUNT]
 }
 
 impl Slot {
@@ -170,25 +185,6 @@ impl Key {
         match self {
             Key::Inline { bytes, key } => &key[..usize::from(*bytes)],
             Key::Boxed(key) => key,
-        }
-    }
-}
-
-impl Numbers {
-    fn make_many(&mut self) -> &mut Vec<u32> {
-        if let Numbers::One(number) = *self {
-            *self = Numbers::Many(vec![number]);
-        }
-        match self {
-            Numbers::Many(numbers) => numbers,
-            Numbers::One(_) => unreachable!("it was made many"),
-        }
-    }
-
-    fn as_slice(&self) -> &[u32] {
-        match self {
-            Numbers::One(number) => std::slice::from_ref(number),
-            Numbers::Many(numbers) => numbers,
         }
     }
 }

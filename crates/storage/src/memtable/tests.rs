@@ -67,39 +67,59 @@ fn a_tree_is_a_sorted_map_and_its_snapshots_do_not_change() {
     }
 }
 
+/// Ranges of partitions are those of a sorted map.
+#[track_caller]
+fn compare_partitions(
+    partitions: &mut Partitions,
+    model: &BTreeMap<PartitionKey, ()>,
+    random_key: &mut dyn FnMut() -> PartitionKey,
+    seed: u64,
+) {
+    for count in [1, 7, usize::MAX] {
+        let (a, b) = (random_key(), random_key());
+        let (a, b) = (a.clone().min(b.clone()), a.max(b));
+        for start in [Bound::Unbounded, Bound::Included(&a), Bound::Excluded(&a)] {
+            let found = partitions.range(start, Bound::Included(&b), count);
+            let found: Vec<PartitionKey> = found.into_iter().map(|(key, _)| key).collect();
+            let expected = model.range::<PartitionKey, _>((start, Bound::Included(&b)));
+            let expected: Vec<PartitionKey> = expected.take(count).map(|(key, ())| key.clone()).collect();
+            assert_eq!(found, expected, "seed {seed}: {count} of {start:?} to {b:?}");
+        }
+    }
+}
+
 #[test]
 fn partitions_are_a_sorted_map_even_where_tokens_collide() {
     for seed in 0..20 {
         let mut prng = Prng::from_seed(seed);
         let (mut partitions, mut model) = (Partitions::default(), BTreeMap::new());
+        // Few tokens, so that many keys share one; or many, which also begin in order.
+        let (tokens, ascending) = if seed % 2 == 0 { (500, 0) } else { (1 << 62, prng.below(2_000)) };
         let random_key = |prng: &mut Prng| {
             let bytes = if prng.chance(0.5) { 4 } else { 30 };
             let mut key = vec![7; bytes];
             key[..4].copy_from_slice(&(prng.below(3_000) as u32).to_be_bytes());
-            // Few tokens, so that many keys share one.
-            PartitionKey { token: model::Token(prng.below(500) as i64 - 250), key: key.into() }
+            PartitionKey {
+                token: model::Token(prng.below(tokens) as i64 - tokens as i64 / 2),
+                key: key.into(),
+            }
         };
-        for _ in 0..3_000 {
-            let key = random_key(&mut prng);
+        for step in 0..5_000 {
+            let mut key = random_key(&mut prng);
+            if step < ascending {
+                key.token = model::Token(step as i64);
+            }
             assert_eq!(partitions.get(&key).is_some(), model.contains_key(&key), "seed {seed}: {key:?}");
             if model.insert(key.clone(), ()).is_none() {
                 partitions.insert(&key, Partition::default());
                 assert!(partitions.get_mut(&key).is_some(), "seed {seed}: {key:?}");
             }
-        }
-        for _ in 0..50 {
-            let (a, b) = (random_key(&mut prng), random_key(&mut prng));
-            let (a, b) = (a.clone().min(b.clone()), a.max(b));
-            let bounds = [Bound::Unbounded, Bound::Included(&a), Bound::Excluded(&a)];
-            for start in bounds {
-                let found: Vec<PartitionKey> =
-                    partitions.range(start, Bound::Included(&b)).map(|(key, _)| key).collect();
-                let expected: Vec<PartitionKey> = model
-                    .range::<PartitionKey, _>((start, Bound::Included(&b)))
-                    .map(|(key, ())| key.clone())
-                    .collect();
-                assert_eq!(found, expected, "seed {seed}: {start:?} to {b:?}");
+            if prng.chance(0.01) {
+                compare_partitions(&mut partitions, &model, &mut || random_key(&mut prng), seed);
             }
+        }
+        for key in model.keys() {
+            assert!(partitions.get(key).is_some(), "seed {seed}: {key:?}");
         }
     }
 }

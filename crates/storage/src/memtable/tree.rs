@@ -56,7 +56,14 @@ fn upsert(
 ) -> Option<(Bytes, Arc<Node>)> {
     match Arc::make_mut(node) {
         Node::Leaf(rows) => {
-            match rows.binary_search_by(|row| row_order(row).cmp(order)) {
+            // Often rows come in order: then one look is enough.
+            let is_behind_all = rows.last().is_some_and(|last| row_order(last) < order);
+            let place = if is_behind_all {
+                Err(rows.len())
+            } else {
+                rows.binary_search_by(|row| row_order(row).cmp(order))
+            };
+            match place {
                 Ok(found) => rows[found] = make(Some(&rows[found])),
                 Err(place) => rows.insert(place, make(None)),
             }
@@ -74,7 +81,10 @@ fn upsert(
 }
 
 fn child_for(children: &[(Bytes, Arc<Node>)], order: &[u8]) -> usize {
-    children.partition_point(|(first, _)| row_order(first) <= order).saturating_sub(1)
+    match children.last() {
+        Some((first, _)) if row_order(first) <= order => children.len() - 1,
+        _ => children.partition_point(|(first, _)| row_order(first) <= order).saturating_sub(1),
+    }
 }
 
 /// The right part of a node that is too full. Of one that grows at its end the left part stays nearly full.

@@ -88,6 +88,11 @@ impl Default for ImportOptions {
     }
 }
 
+/// The reverse of [`moment_text`]; `None` for anything else.
+pub fn moment_of_text(text: &str) -> Option<i64> {
+    time::from_text(text)
+}
+
 /// Milliseconds since 1970 as manifests hold them: `2026-11-22T21:46:45.270Z`.
 pub fn moment_text(ms: i64) -> String {
     time::to_text(ms)

@@ -22,8 +22,9 @@ pub(super) fn from_text(text: &str) -> Option<i64> {
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let mut time = time.splitn(3, ':').map(number);
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    let ms = number(&format!("{fraction:0<3}")[..3])?;
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year > 9_999 {
+    let ms = number(format!("{fraction:0<3}").get(..3)?)?;
+    let is_time = hour < 24 && minute < 60 && second < 60;
+    if !is_time || !(1..=12).contains(&month) || !(1..=31).contains(&day) || year > 9_999 {
         return None;
     }
     Some(((days_of_date(year, month, day) * 24 + hour) * 60 + minute) * 60_000 + second * 1_000 + ms)
@@ -73,7 +74,16 @@ mod tests {
         for day in (0..60_000).step_by(17) {
             assert_eq!(from_text(&to_text(day * 86_400_000 + 1)), Some(day * 86_400_000 + 1));
         }
-        for bad in ["", "Z", "2026-13-01T00:00:00Z", "2026-11-22", "a-b-cTd:e:fZ", "2026-11-22T21:46Z"] {
+        for bad in [
+            "",
+            "Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-22",
+            "a-b-cTd:e:fZ",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22T00:00:00.abµZ",
+            "2026-11-22T21:46Z",
+        ] {
             assert_eq!(from_text(bad), None, "{bad}");
         }
     }

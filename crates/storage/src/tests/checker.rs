@@ -18,7 +18,7 @@ use std::rc::Rc;
 use runtime::sim::SimRuntime;
 
 use self::world::{End, World};
-use super::planted::{Early, FLUSH_SPOILS, PURGES_EARLY, Spoils};
+use super::planted::{Early, FLUSH_SPOILS, PURGES_EARLY, ROW_BUG, RowBug, Spoils};
 
 /// Operations of one run.
 const RUN_COUNT: u64 = 5_000;
@@ -35,6 +35,10 @@ struct Tally {
     power_losses: u64,
     schema_changes: u64,
     scans: u64,
+    /// Writes that came while a read made an entry of the row cache.
+    races: u64,
+    row_hits: u64,
+    row_misses: u64,
 }
 
 /// One history of so many operations. The error tells seed, position and difference.
@@ -80,12 +84,29 @@ fn the_engine_shows_what_the_model_expects() {
         sum.power_losses += tally.power_losses;
         sum.schema_changes += tally.schema_changes;
         sum.scans += tally.scans;
+        sum.races += tally.races;
+        sum.row_hits += tally.row_hits;
+        sum.row_misses += tally.row_misses;
     }
     println!("{sum:?}");
     let counts =
         [sum.writes, sum.reads, sum.rows_seen, sum.flushes, sum.compactions, sum.restarts, sum.power_losses];
     assert!(counts.iter().all(|count| *count > 50), "{sum:?}");
     assert!(sum.schema_changes > 50 && sum.scans > 50, "{sum:?}");
+    assert!(sum.races > 500 && sum.row_hits > 2_000 && sum.row_misses > 2_000, "{sum:?}");
+}
+
+#[test]
+fn bugs_that_a_row_cache_could_have_are_caught() {
+    for bug in [RowBug::WriteKeeps, RowBug::RaceUnseen] {
+        ROW_BUG.set(Some(bug));
+        // The seeds whose table is in the row cache.
+        let errors: Vec<String> =
+            [0, 1, 4, 5].into_iter().filter_map(|seed| run(seed, 1_000).err()).collect();
+        ROW_BUG.set(None);
+        assert!(errors.len() >= 3, "{bug:?}: caught in {} of 4 runs of 1,000 operations", errors.len());
+        println!("{bug:?}: {}", errors[0]);
+    }
 }
 
 #[test]

@@ -173,13 +173,15 @@ fn a_damaged_log_says_what_would_be_lost_and_can_be_accepted() {
     }
 }
 
-/// Random bytes, and real segments with random changes: an answer, never a panic.
+/// Random bytes, and real segments with random changes: an answer, never a panic. `SEGMENT_MUTATIONS` of them, else
+/// 20,000.
 #[test]
 fn any_bytes_can_be_read_as_a_segment() {
     let (_, segment, _, rows) = recycled_segment();
     let mut prng = stdx::prng::Prng::from_seed(11);
     let header = crate::commitlog::record::SEGMENT_HEADER_BYTES;
-    for _ in 0..20_000 {
+    let count = std::env::var("SEGMENT_MUTATIONS").map_or(20_000, |count| count.parse().unwrap());
+    for _ in 0..count {
         let mut bytes = segment.clone();
         match prng.below(4) {
             0 => prng.fill(&mut bytes),

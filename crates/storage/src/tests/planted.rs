@@ -115,3 +115,34 @@ impl PartitionStream for Spoiled {
         }
     }
 }
+
+/// A bug of the row cache.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum RowBug {
+    /// A write leaves what the cache has of its partition.
+    WriteKeeps,
+    /// What a read makes is taken for what is there when it is done, not when it began.
+    RaceUnseen,
+}
+
+type Interruption = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// How the row cache is broken.
+    pub(crate) static ROW_BUG: Cell<Option<RowBug>> = const { Cell::new(None) };
+    /// What happens while the next read makes an entry: after it has read, before it puts the entry in.
+    pub(crate) static DURING_HEAD_READ: Cell<Option<Interruption>> = const { Cell::new(None) };
+}
+
+/// The planted bug of writes, if it is switched on.
+pub(crate) fn write_keeps_rows() -> bool {
+    ROW_BUG.get() == Some(RowBug::WriteKeeps)
+}
+
+/// What a test wants to happen meanwhile; then the stamp that the entry gets.
+pub(crate) fn during_head_read<S>(stamp: S, now: impl FnOnce() -> S) -> S {
+    if let Some(interrupt) = DURING_HEAD_READ.take() {
+        interrupt();
+    }
+    if ROW_BUG.get() == Some(RowBug::RaceUnseen) { now() } else { stamp }
+}

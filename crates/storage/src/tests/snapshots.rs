@@ -82,11 +82,11 @@ fn a_snapshot_holds_what_was_there_and_import_brings_it_back() {
         let engine = open(&runtime, described(&dir), &[&table]);
         assert_eq!(scan(&engine, &table), expected, "after a restart");
 
-        engine.clear_snapshots(Some("mine"), &["other".to_owned()]).await.unwrap();
+        engine.clear_snapshots(Some("mine"), &["other".to_owned()], None).await.unwrap();
         assert!(names(&runtime, &snapshot).contains(&"manifest.json".to_owned()));
-        engine.clear_snapshots(Some("mine"), &["ks".to_owned()]).await.unwrap();
+        engine.clear_snapshots(Some("mine"), &["ks".to_owned()], None).await.unwrap();
         assert_eq!(names(&runtime, &snapshot), Vec::<String>::new());
-        engine.clear_snapshots(None, &[]).await.unwrap();
+        engine.clear_snapshots(None, &[], None).await.unwrap();
         assert_eq!(engine.list_snapshots().unwrap(), []);
     });
 }
@@ -223,6 +223,38 @@ fn a_directory_with_a_damaged_sstable_is_not_imported_at_all() {
             assert_eq!(names(&runtime, &from), before);
         });
     }
+}
+
+/// As `sstable verify` looks at them: a scan alone would find every row of these.
+#[test]
+fn an_sstable_that_hides_rows_from_reads_is_not_imported() {
+    on_both("import-verified", |runtime, dir| async move {
+        let table = table();
+        let engine = open(&runtime, options(&dir), &[&table]);
+        let from = exported(&engine, &runtime, &dir, &table).await;
+        let replace = |end: &str, change: &dyn Fn(&mut Vec<u8>)| {
+            let name = names(&runtime, &from).into_iter().find(|name| name.ends_with(end)).unwrap();
+            let mut bytes = runtime.disk().read_all(&from.join(&name)).unwrap();
+            let old = bytes.clone();
+            change(&mut bytes);
+            runtime.disk().write_all_synced(&from.join(&name), &bytes).unwrap();
+            (from.join(name), old)
+        };
+        for (end, found) in [("-Filter.db", "denies a key"), ("-Digest.crc32", "checksum of Data.db")] {
+            let (path, old) = replace(end, &|bytes| match end {
+                "-Filter.db" => bytes[8..].fill(0),
+                _ => bytes[0] = if bytes[0] == b'1' { b'2' } else { b'1' },
+            });
+            let dirs = [from.clone()];
+            let failed = engine.import_sstables(table.id, &dirs, ImportOptions::default()).await.unwrap();
+            assert!(failed.len() == 1 && failed[0].why.contains(found), "{end}: {failed:?}");
+            assert_eq!(scan(&engine, &table), [], "{end}");
+            runtime.disk().write_all_synced(&path, &old).unwrap();
+        }
+        let failed = engine.import_sstables(table.id, &[from], ImportOptions::default()).await.unwrap();
+        assert_eq!(failed, []);
+        assert_eq!(scan(&engine, &table), rows(0..20, "in"));
+    });
 }
 
 #[test]

@@ -118,3 +118,39 @@ fn a_directory_is_taken_over_once_and_again_after_a_crash() {
         assert!(!disk.exists(&to_dir.join(MARKER)).unwrap());
     });
 }
+
+#[test]
+fn a_schema_may_take_more_than_a_node_takes_in_one_write() {
+    let (from, to) = (Folder::new("large_from"), Folder::new("large_to"));
+    let (from_dir, to_dir) = (from.0.clone(), to.0.clone());
+    let real = RealRuntime::start(1).unwrap();
+    real.block_on(move |runtime| async move {
+        let comment = "x".repeat(20 << 20);
+        let node = StoppedNode::open_for(&runtime, &from_dir, comment.len()).unwrap();
+        let mut schema = (**node.schema()).clone();
+        let known = schema.keyspaces.values().flat_map(|keyspace| keyspace.tables.values()).next().unwrap();
+        let mut table = Table::clone(known);
+        (table.keyspace, table.name) = ("ks".into(), "t".into());
+        table.id = model::TableId(uuid::Uuid::from_u128(0x6eef_9040_e697_11f1_b662_233e_7d93_99c2));
+        table.options.comment = comment.clone();
+        let simple = ("class".to_owned(), "org.apache.cassandra.locator.SimpleStrategy".to_owned());
+        let keyspace = Keyspace {
+            name: "ks".into(),
+            replication: [simple, ("replication_factor".to_owned(), "1".to_owned())].into_iter().collect(),
+            durable_writes: true,
+            tables: [("t".into(), Arc::new(table.clone()))].into_iter().collect(),
+            types: BTreeMap::new(),
+        };
+        schema.keyspaces.insert("ks".into(), Arc::new(keyspace));
+        let disk = runtime.disk();
+        disk.create_dir_all(&node.table_dir("ks", "t", table.id)).unwrap();
+        node.store_schema(&schema).await.unwrap();
+        node.close().await.unwrap();
+        assert!(import(&runtime, &command(&from_dir, &to_dir), &mut Vec::new()).await.unwrap());
+        let node = StoppedNode::open(&runtime, &to_dir).unwrap();
+        assert_eq!(node.schema().table("ks", "t").unwrap().options.comment, comment);
+        node.close().await.unwrap();
+        let refused = StoppedNode::open_for(&runtime, &to_dir, (256 << 20) + 1);
+        assert!(matches!(refused, Err(ToolError::Usage(text)) if text.contains("268435457 bytes")));
+    });
+}

@@ -40,7 +40,7 @@ impl Admin {
         let mut lines: Vec<(&str, String)> = vec![
             ("ID", identity.host_id.to_string()),
             ("Gossip active", "true".to_owned()),
-            ("Native Transport active", "true".to_owned()),
+            ("Native Transport active", self.native.is_running().to_string()),
             ("Load", units::bytes(stored as f64)),
             ("Uncompressed load", units::bytes(plain as f64)),
             ("Generation No", self.generation_s().to_string()),
@@ -55,9 +55,9 @@ impl Admin {
         lines.push(("Off Heap Memory (MB)", format!("{:.2}", mib(self.resident_bytes()))));
         lines.push(("Data Center", identity.data_center.clone()));
         lines.push(("Rack", identity.rack.clone()));
-        lines.push(("Exceptions", "0".to_owned()));
+        lines.push(("Exceptions", engine.failures_count.to_string()));
         lines.extend(self.cache_lines());
-        lines.push(("Percent Repaired", "100.0%".to_owned()));
+        lines.push(("Percent Repaired", format!("{}%", units::java_double(self.percent_repaired()))));
         if parsed.has("-T") {
             let mut tokens = identity.tokens.clone();
             tokens.sort_unstable();
@@ -75,6 +75,22 @@ impl Admin {
         Ok(())
     }
 
+    /// Of the data that has other replicas, as Cassandra counts it.
+    fn percent_repaired(&self) -> f64 {
+        let schema = self.executor.schema();
+        let topology = self.executor.coordinator().topology();
+        let is_shared = |keyspace: &&std::sync::Arc<model::Keyspace>| {
+            Strategy::of(&keyspace.replication).replication_factor(topology) > 1
+        };
+        let tables = schema.keyspaces.values().filter(is_shared).flat_map(|one| one.tables.values());
+        let (repaired, all) = tables
+            .filter_map(|table| self.engine().table_stats(table.id))
+            .fold((0, 0), |(repaired, all), one| {
+                (repaired + one.repaired_bytes, all + one.uncompressed_bytes)
+            });
+        if all == 0 { 100.0 } else { repaired as f64 * 100.0 / all as f64 }
+    }
+
     fn cache_lines(&self) -> Vec<(&'static str, String)> {
         let kinds = [
             ("Key Cache", CacheKind::Key),
@@ -90,12 +106,13 @@ impl Admin {
             };
             format!(
                 "entries {}, size {}, capacity {}, {} hits, {} requests, {rate} recent hit rate, \
-                 0 save period in seconds",
+                 {} save period in seconds",
                 stats.entries,
                 units::bytes(stats.bytes as f64),
                 units::bytes(stats.capacity_bytes as f64),
                 stats.hits,
-                stats.requests
+                stats.requests,
+                self.engine().cache_save_period(kind).as_secs()
             )
         };
         kinds.map(|(name, kind)| (name, line(kind))).to_vec()

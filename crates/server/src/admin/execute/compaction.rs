@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Admin, Console, Failure, Outcome};
 use crate::admin::command::Parsed;
+use crate::admin::history;
 use crate::admin::table::TextTable;
 use crate::admin::units;
 
@@ -18,7 +19,7 @@ impl Admin {
         let uptime_s = self.uptime().as_secs_f64().max(1.0);
         let throughput = self.engine().compaction_throughput();
         let mut table = TextTable::new(" ");
-        table.row(["concurrent compactors".to_owned(), self.config.concurrent_compactors.to_string()]);
+        table.row(["concurrent compactors".to_owned(), self.engine().concurrent_compactors().to_string()]);
         let pending: usize = stats.pending.iter().map(|(_, _, count)| count).sum();
         table.row(["pending tasks".to_owned(), pending.to_string()]);
         for (keyspace, name, count) in &stats.pending {
@@ -26,13 +27,13 @@ impl Admin {
         }
         table.row(["compactions completed".to_owned(), stats.completed_tasks.to_string()]);
         table.row(["data compacted".to_owned(), size(stats.bytes_compacted)]);
-        // Not counted.
-        table.row(["compressed data compacted", "n/a"]);
-        table.row(["compactions aborted", "0"]);
-        table.row(["compactions reduced", "0"]);
-        table.row(["sstables dropped from compaction", "0"]);
+        table.row(["compressed data compacted".to_owned(), size(stats.file_bytes_compacted)]);
+        table.row(["compactions aborted".to_owned(), stats.aborted.to_string()]);
+        table.row(["compactions reduced".to_owned(), stats.reduced.to_string()]);
+        table.row(["sstables dropped from compaction".to_owned(), stats.dropped_sstables.to_string()]);
         let per_hour = stats.completed_tasks as f64 * 3_600.0 / uptime_s;
-        table.row(["15 minute rate", "n/a"]);
+        let per_minute = stats.rate_15_minutes * 60.0;
+        table.row(["15 minute rate".to_owned(), format!("{per_minute:.2}/minute")]);
         table.row(["mean rate".to_owned(), format!("{per_hour:.2}/hour")]);
         table.row([
             "compaction throughput (MiB/s)".to_owned(),
@@ -71,6 +72,24 @@ impl Admin {
             }
         };
         console.line(format!("Active compaction remaining time : {remaining:>10}")).await;
+        Ok(())
+    }
+
+    pub(super) async fn compaction_history(&self, parsed: &Parsed, console: &Console) -> Outcome {
+        let format = parsed.value("-F").unwrap_or_default();
+        if !matches!(format, "" | "json" | "yaml") {
+            return Err(Failure::usage("arguments for -F are json,yaml only."));
+        }
+        let executor = self.executor.clone();
+        let past = self.runtime.blocking(move || executor.compaction_history()).await;
+        let past = past.map_err(|error| Failure::Failed(error.to_string()))?;
+        console
+            .text(match format {
+                "json" => history::json(&past),
+                "yaml" => history::yaml(&past),
+                _ => history::text(&past),
+            })
+            .await;
         Ok(())
     }
 
@@ -142,7 +161,20 @@ impl Admin {
 
     pub(super) async fn concurrent_compactors(&self, console: &Console) -> Outcome {
         console.line("Current concurrent compactors in the system is: ").await;
-        console.line(self.config.concurrent_compactors).await;
+        console.line(self.engine().concurrent_compactors()).await;
+        Ok(())
+    }
+
+    pub(super) fn set_concurrent_compactors(&self, parsed: &Parsed) -> Outcome {
+        let Some(text) = parsed.argument(0) else {
+            return Err(Failure::usage("Required parameters are missing: concurrent_compactors"));
+        };
+        let count: i32 = text.parse().map_err(|_| {
+            Failure::usage(format!("concurrent_compactors: can not convert \"{text}\" to a Integer"))
+        })?;
+        let count = usize::try_from(count).ok().filter(|count| *count > 0);
+        let count = count.ok_or_else(|| Failure::usage("concurrent_compactors should be great than 0."))?;
+        self.engine().set_concurrent_compactors(count);
         Ok(())
     }
 

@@ -24,13 +24,14 @@ use tokio::sync::mpsc;
 use super::command::{self, CommandError, Parsed};
 use super::protocol::{Line, Progress};
 use crate::config::Config;
-use crate::native::EventHub;
+use crate::native::NativeSwitch;
 
 /// How often progress is told.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(300);
 
 /// How commands begin that only ask: they are not logged.
-const ASKING: [&str; 11] = [
+const ASKING: [&str; 12] = [
+    "compactionhistory",
     "compactionstats",
     "datapaths",
     "describe",
@@ -49,7 +50,7 @@ pub struct Admin {
     runtime: Runtime,
     executor: Arc<Executor>,
     config: Config,
-    hub: Arc<EventHub>,
+    native: Arc<NativeSwitch>,
     /// Monotonic time at the start.
     started: Duration,
 }
@@ -108,9 +109,14 @@ type Outcome = Result<(), Failure>;
 
 impl Admin {
     /// Commands work on this node.
-    pub fn new(runtime: &Runtime, executor: Arc<Executor>, config: Config, hub: Arc<EventHub>) -> Arc<Admin> {
+    pub fn new(
+        runtime: &Runtime,
+        executor: Arc<Executor>,
+        config: Config,
+        native: Arc<NativeSwitch>,
+    ) -> Arc<Admin> {
         let started = runtime.clock().monotonic();
-        Arc::new(Admin { runtime: runtime.clone(), executor, config, hub, started })
+        Arc::new(Admin { runtime: runtime.clone(), executor, config, native, started })
     }
 
     /// Carries out a command; the console hears all of it, at last how it ended.
@@ -155,6 +161,7 @@ impl Admin {
                 self.invalidate(parsed.spec.name)
             }
             "compactionstats" => self.compaction_stats(parsed, console).await,
+            "compactionhistory" => self.compaction_history(parsed, console).await,
             "stop" => self.stop(parsed),
             "enableautocompaction" => self.set_auto_compaction(parsed, true),
             "disableautocompaction" => self.set_auto_compaction(parsed, false),
@@ -162,6 +169,7 @@ impl Admin {
             "getcompactionthroughput" => self.compaction_throughput(console).await,
             "setcompactionthroughput" => self.set_compaction_throughput(parsed),
             "getconcurrentcompactors" => self.concurrent_compactors(console).await,
+            "setconcurrentcompactors" => self.set_concurrent_compactors(parsed),
             "getcompactionthreshold" => self.compaction_threshold(parsed, console).await,
             "snapshot" => self.snapshot(parsed, console).await,
             "listsnapshots" => self.list_snapshots(parsed, console).await,
@@ -178,7 +186,16 @@ impl Admin {
             "ring" => self.ring(parsed, console).await,
             "version" => self.version(console).await,
             "describecluster" => self.describe_cluster(console).await,
-            "statusbinary" | "statusgossip" => {
+            "disablebinary" => {
+                self.native.disable(&self.runtime, parsed.has("-f")).await;
+                Ok(())
+            }
+            "enablebinary" => self.native.enable(&self.runtime).await.map_err(Failure::Failed),
+            "statusbinary" => {
+                console.line(if self.native.is_running() { "running" } else { "not running" }).await;
+                Ok(())
+            }
+            "statusgossip" => {
                 console.line("running").await;
                 Ok(())
             }

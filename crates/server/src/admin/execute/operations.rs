@@ -27,7 +27,7 @@ impl Admin {
 
     /// Clients are let go, memtables are flushed, the log is synced; the node goes on until it is stopped.
     pub(super) async fn drain(&self) -> Outcome {
-        self.hub.close(&self.runtime, DRAIN_GRACE).await;
+        self.native.close_for_good(&self.runtime, DRAIN_GRACE).await;
         self.engine().flush(FlushTarget::All).await?;
         self.engine().drain().await.map_err(|error| Failure::Failed(error.to_string()))
     }

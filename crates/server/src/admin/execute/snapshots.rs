@@ -40,7 +40,7 @@ impl Admin {
                 options.join(", ")
             ))
             .await;
-        let ttl = parsed.value("--ttl").map(duration).transpose()?;
+        let ttl = parsed.value("--ttl").map(|text| duration(text, TTL_UNITS)).transpose()?;
         if ttl.is_some_and(|ttl| ttl < TTL_MIN) {
             return Err(Failure::usage("ttl for snapshot must be at least 60 seconds"));
         }
@@ -135,11 +135,6 @@ impl Admin {
     }
 
     pub(super) async fn clear_snapshots(&self, parsed: &Parsed, console: &Console) -> Outcome {
-        if parsed.has("--older-than") || parsed.has("--older-than-timestamp") {
-            return Err(Failure::Plain(
-                "nodetool: --older-than is not yet supported by Helenus; clear snapshots by name".to_owned(),
-            ));
-        }
         let (tag, all) = (parsed.value("-t"), parsed.has("--all"));
         if tag.is_none() && !all {
             return Err(Failure::usage("Specify snapshot name or --all"));
@@ -147,13 +142,15 @@ impl Admin {
         if tag.is_some() && all {
             return Err(Failure::usage("Specify only one of snapshot name or --all"));
         }
+        let now_ms = self.runtime.clock().wall_us() / 1_000;
+        let (before_ms, how) = older_than(parsed, now_ms)?;
         let keyspaces = match parsed.arguments.is_empty() {
             true => "all keyspaces".to_owned(),
             false => parsed.arguments.join(", "),
         };
         let which = tag.map_or("[all snapshots]".to_owned(), |tag| format!("snapshot name [{tag}]"));
-        console.line(format!("Requested clearing snapshot(s) for [{keyspaces}] with {which}")).await;
-        Ok(self.engine().clear_snapshots(tag, &parsed.arguments).await?)
+        console.line(format!("Requested clearing snapshot(s) for [{keyspaces}] with {which}{how}")).await;
+        Ok(self.engine().clear_snapshots(tag, &parsed.arguments, before_ms).await?)
     }
 
     pub(super) async fn import(&self, parsed: &Parsed, console: &Console) -> Outcome {
@@ -225,35 +222,71 @@ impl Admin {
     }
 }
 
-/// `2h`, `30m`, `1d`, `90s`.
-fn duration(text: &str) -> Result<Duration, Failure> {
+/// Before which millisecond snapshots must have been made to go, and how that is told.
+fn older_than(parsed: &Parsed, now_ms: i64) -> Result<(Option<i64>, String), Failure> {
+    let (age, moment) = (parsed.value("--older-than"), parsed.value("--older-than-timestamp"));
+    if age.is_some() && moment.is_some() {
+        return Err(Failure::usage("Specify only one of --older-than or --older-than-timestamp"));
+    }
+    for (given, name) in [(age, "--older-than"), (moment, "--older-than-timestamp")] {
+        if given.is_some() && parsed.has("-t") {
+            return Err(Failure::usage(format!(
+                "Specifying snapshot name together with {name} flag is not allowed"
+            )));
+        }
+    }
+    if let Some(text) = age {
+        let age = duration(text, AGE_UNITS)?;
+        let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        return Ok((Some(now_ms.saturating_sub(age_ms)), format!(" older than {} seconds.", age.as_secs())));
+    }
+    if let Some(text) = moment {
+        let before_ms = storage::snapshot::moment_of_text(text).ok_or_else(|| {
+            Failure::usage("Parameter --older-than-timestamp has to be a valid instant in ISO format.")
+        })?;
+        return Ok((Some(before_ms), format!(" older than timestamp {text}")));
+    }
+    Ok((None, String::new()))
+}
+
+/// Units that a time to live can have, and an age.
+const TTL_UNITS: &str = "NANOSECONDS, MICROSECONDS, MILLISECONDS, SECONDS, MINUTES, HOURS, DAYS";
+const AGE_UNITS: &str = "SECONDS, MINUTES, HOURS, DAYS";
+
+/// `2h`, `30m`, `1d`, `90s`; other units are answered with those that there are.
+fn duration(text: &str, units: &str) -> Result<Duration, Failure> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let unit_s = match &text[digits..] {
         "s" => Some(1),
         "m" => Some(60),
         "h" => Some(3_600),
         "d" => Some(86_400),
+        "ns" | "us" | "µs" | "ms" => {
+            return Err(Failure::usage(format!("Invalid duration: {text} Accepted units:[{AGE_UNITS}]")));
+        }
         _ => None,
     };
     let number: Option<u64> = text[..digits].parse().ok();
-    number
-        .zip(unit_s)
-        .and_then(|(number, unit_s)| number.checked_mul(unit_s))
-        .map(Duration::from_secs)
-        .ok_or_else(|| Failure::usage(format!("Invalid duration: {text} Accepted units:[SECONDS, MINUTES, HOURS, DAYS] where case matters and only non-negative values.")))
+    let duration = number.zip(unit_s).and_then(|(number, unit_s)| number.checked_mul(unit_s));
+    duration.map(Duration::from_secs).ok_or_else(|| {
+        Failure::usage(format!(
+            "Invalid duration: {text} Accepted units:[{units}] where case matters and only non-negative values."
+        ))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{TTL_UNITS, duration};
 
     #[test]
     fn durations_have_a_unit() {
-        let seconds = |text| duration(text).ok().map(|found| found.as_secs());
+        let seconds = |text| duration(text, TTL_UNITS).ok().map(|found| found.as_secs());
         assert_eq!(seconds("2h"), Some(7_200));
         assert_eq!(seconds("90s"), Some(90));
         assert_eq!(seconds("1d"), Some(86_400));
-        for bad in ["", "5", "h", "-5m", "5w", "99999999999999999999s", "9999999999999999999d"] {
+        for bad in ["", "5", "h", "-5m", "5w", "5ms", "5µs", "99999999999999999999s", "9999999999999999999d"]
+        {
             assert_eq!(seconds(bad), None, "{bad}");
         }
     }

@@ -92,6 +92,32 @@ pub(super) async fn a_panic_is_one_requests_error(runtime: Runtime) {
     assert!(matches!(other.ask("rows 1").await, Response::Rows(_)));
 }
 
+pub(super) async fn requests_that_arrive_together_are_foreseen_and_answered_in_turn(runtime: Runtime) {
+    const ROUNDS: usize = 20;
+    let fixture = Fixture::start(&runtime, NativeLimits::default());
+    let mut client = fixture.connect().await.start(Version::V4, None).await;
+    for round in 0..ROUNDS {
+        let mut together = Vec::new();
+        for (stream, text) in [(1, "rows 1"), (2, "count"), (4, "rows 1")] {
+            if stream == 4 {
+                // An opcode that does not exist.
+                together.extend_from_slice(&[4, 0, 0, 3, 0x3f, 0, 0, 0, 0]);
+            }
+            wire::Request::new(Version::V4, stream, query(text)).encode(&mut together);
+        }
+        client.stream.write_all(&together).await.expect("the server reads");
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers.push(client.receive().await.expect("an answer"));
+        }
+        assert_eq!(answers.iter().map(|(stream, _)| *stream).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert!(matches!(answers[2].1, Response::Error(_)), "{:?}", answers[2]);
+        assert_eq!(fixture.begun(), 3 * (round + 1));
+    }
+    let foreseen = fixture.handler.foreseen.load(std::sync::atomic::Ordering::SeqCst);
+    assert!((1..=2 * ROUNDS).contains(&foreseen), "{foreseen}");
+}
+
 pub(super) async fn requests_before_startup_end_the_connection(runtime: Runtime) {
     let fixture = Fixture::start(&runtime, NativeLimits::default());
     let mut client = fixture.connect().await;

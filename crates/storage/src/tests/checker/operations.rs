@@ -118,6 +118,12 @@ pub(super) fn operation(seed: u64, position: u64) -> Operation {
     }
 }
 
+/// A write to the partition that the read at a position reads, while it reads.
+pub(super) fn racing_write(seed: u64, position: u64, partition: u32) -> Option<Operation> {
+    let mut prng = Prng::from_seed(!seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ position);
+    prng.chance(0.4).then(|| write(&mut prng, partition, position))
+}
+
 fn write(prng: &mut Prng, partition: u32, position: u64) -> Operation {
     let late_s = prng.below(LATE_S as u64 + 1) as i64;
     let change = change(prng);

@@ -1,14 +1,16 @@
 //! The engine under test: operations are carried out, reads are compared.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use model::partition::PartitionStream;
 use model::read::{Place as RingPlace, Position};
-use model::schema::{DroppedColumn, TableOptions};
+use model::schema::{Caching, DroppedColumn, TableOptions};
 use model::{
     Bound, BoundKind, Cell, Clustering, Column, ColumnData, ColumnId, ColumnKind, CqlType, DeletionTime,
     Liveness, Mutation, PartitionKey, PartitionSelection, PartitionUpdate, RangeTombstone, ReadCommand, Row,
@@ -19,9 +21,12 @@ use uuid::Uuid;
 
 use super::Tally;
 use super::expected::{COLUMNS, Definition, Shown, ShownPartition, ShownRow, Write, partition};
-use super::operations::{Cells, Change, Edge, Operation, Place, Reading, SetMap, SetText, operation};
+use super::operations::{
+    Cells, Change, Edge, Operation, Place, Reading, SetMap, SetText, operation, racing_write,
+};
+use crate::tests::planted::DURING_HEAD_READ;
 use crate::tests::support::{key, open, options, schema};
-use crate::{CompactScope, Engine, FlushTarget};
+use crate::{CacheKind, CompactScope, Engine, FlushTarget};
 
 /// Longer than a timestamp may be late.
 const GC_GRACE_S: i32 = 20;
@@ -91,7 +96,13 @@ fn table_options(seed: u64) -> TableOptions {
         options.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     compaction
         .insert("class".to_owned(), format!("org.apache.cassandra.db.compaction.{class}CompactionStrategy"));
-    TableOptions { gc_grace_seconds: GC_GRACE_S, compaction, ..TableOptions::default() }
+    let caching = Caching { keys: "ALL".to_owned(), rows_per_partition: cached_rows(seed).to_owned() };
+    TableOptions { gc_grace_seconds: GC_GRACE_S, compaction, caching, ..TableOptions::default() }
+}
+
+/// What the row cache keeps of a partition: in two of three runs the head, or all of it.
+fn cached_rows(seed: u64) -> &'static str {
+    ["3", "NONE", "ALL"][(seed / 2 % 3) as usize]
 }
 
 fn kind_of(index: usize) -> (CqlType, ColumnKind) {
@@ -135,14 +146,25 @@ impl World {
     pub(super) async fn live(&mut self, runtime: &Runtime) -> Result<End, String> {
         let mut options = options(Path::new("/node"));
         options.segment_bytes = 1 << 16;
+        // Room for a part of the partitions that are read at the same time.
+        options.row_cache_bytes = 1 << 15;
+        options.row_cache_save_period = Duration::from_secs(30);
         options.auto_compaction = !self.seed.is_multiple_of(5);
         let engine = open(runtime, options, &[&self.table]);
+        let end = self.live_with(&engine, runtime).await;
+        let rows = engine.cache_stats(CacheKind::Row);
+        self.tally.row_hits += rows.hits;
+        self.tally.row_misses += rows.requests - rows.hits;
+        end
+    }
+
+    async fn live_with(&mut self, engine: &Arc<Engine>, runtime: &Runtime) -> Result<End, String> {
         while self.position < self.count {
             let position = self.position;
             let operation = operation(self.seed, position);
             // Eight operations a second.
             runtime.sleep(Duration::from_millis(125)).await;
-            match self.carry_out(&engine, runtime, &operation).await {
+            match self.carry_out(engine, runtime, &operation).await {
                 Ok(None) => self.position += 1,
                 Ok(Some(end)) => {
                     self.position += 1;
@@ -151,7 +173,7 @@ impl World {
                 Err(error) => return Err(format!("position {position}, {operation:?}:\n{error}")),
             }
         }
-        self.scan(&engine, runtime, 3).map_err(|error| format!("at the end:\n{error}"))?;
+        self.scan(engine, runtime, 3).map_err(|error| format!("at the end:\n{error}"))?;
         Ok(End::Done)
     }
 
@@ -166,7 +188,17 @@ impl World {
             Operation::Write { partition, late_s, slot, change } => {
                 self.write(engine, runtime, *partition, *late_s, *slot, change).await?;
             }
-            Operation::Read { partition, reading } => self.read(engine, runtime, *partition, reading)?,
+            Operation::Read { partition, reading } => {
+                let racing = match reading {
+                    Reading::Slices { .. } => racing_write(self.seed, self.position, *partition),
+                    // Its second page would show the write.
+                    Reading::Pages { .. } => None,
+                };
+                match racing {
+                    Some(write) => self.read_and_write(engine, runtime, *partition, reading, &write).await?,
+                    None => self.read(engine, runtime, *partition, reading)?,
+                }
+            }
             Operation::Scan { partitions_count } => self.scan(engine, runtime, *partitions_count)?,
             Operation::Flush => {
                 self.tally.flushes += 1;
@@ -212,6 +244,69 @@ impl World {
         engine.update_tables(&schema(&[&self.table])).map_err(|error| error.to_string())
     }
 
+    /// A read, and a write that comes while it reads if it reads long enough, and right behind it if not. Either way
+    /// the read shows nothing of it.
+    async fn read_and_write(
+        &mut self,
+        engine: &Arc<Engine>,
+        runtime: &Runtime,
+        number: u32,
+        reading: &Reading,
+        racing: &Operation,
+    ) -> Result<(), String> {
+        let Operation::Write { late_s, slot, change, .. } = racing else { unreachable!("it is a write") };
+        let Some((mutation, write)) = self.mutation(runtime, number, *late_s, *slot, change) else {
+            return self.read(engine, runtime, number, reading);
+        };
+        let applied = Rc::new(RefCell::new(None));
+        let apply = {
+            let (engine, applied) = (engine.clone(), applied.clone());
+            move || *applied.borrow_mut() = Some(engine.apply(&[mutation]))
+        };
+        DURING_HEAD_READ.set(Some(Box::new(apply)));
+        let shown = self.read(engine, runtime, number, reading);
+        match DURING_HEAD_READ.take() {
+            Some(apply) => apply(),
+            None => self.tally.races += 1,
+        }
+        shown?;
+        let commit = applied.borrow_mut().take().expect("it ran").map_err(|error| error.to_string())?;
+        commit.synced().await.map_err(|error| error.to_string())?;
+        self.note_write(write);
+        Ok(())
+    }
+
+    fn note_write(&mut self, write: Write) {
+        self.tally.writes += 1;
+        if !self.partitions.contains(&write.partition) {
+            self.partitions.push(write.partition);
+        }
+        self.writes.push(write);
+    }
+
+    /// The mutation, and what the model is told of it; `None`: it is an empty range.
+    fn mutation(
+        &self,
+        runtime: &Runtime,
+        number: u32,
+        late_s: i64,
+        slot: i64,
+        change: &Change,
+    ) -> Option<(Mutation, Write)> {
+        if let Change::DeleteRange(start, end) = change
+            && self.bound(start, true).order >= self.bound(end, false).order
+        {
+            return None;
+        }
+        let at_s = runtime.clock().wall_s();
+        let timestamp_us = (at_s - late_s) * 1_000_000 + slot;
+        let update = self.update(change, timestamp_us, at_s);
+        let mutation = Mutation { table: self.table.clone(), key: key(number), update };
+        let columns = self.definition.columns;
+        let write = Write { partition: number, timestamp_us, at_s, change: change.clone(), columns };
+        Some((mutation, write))
+    }
+
     async fn write(
         &mut self,
         engine: &Engine,
@@ -221,23 +316,12 @@ impl World {
         slot: i64,
         change: &Change,
     ) -> Result<(), String> {
-        if let Change::DeleteRange(start, end) = change
-            && self.bound(start, true).order >= self.bound(end, false).order
-        {
+        let Some((mutation, write)) = self.mutation(runtime, number, late_s, slot, change) else {
             return Ok(());
-        }
-        let at_s = runtime.clock().wall_s();
-        let timestamp_us = (at_s - late_s) * 1_000_000 + slot;
-        let update = self.update(change, timestamp_us, at_s);
-        let mutation = Mutation { table: self.table.clone(), key: key(number), update };
+        };
         let commit = engine.apply(&[mutation]).map_err(|error| error.to_string())?;
         commit.synced().await.map_err(|error| error.to_string())?;
-        self.tally.writes += 1;
-        if !self.partitions.contains(&number) {
-            self.partitions.push(number);
-        }
-        let columns = self.definition.columns;
-        self.writes.push(Write { partition: number, timestamp_us, at_s, change: change.clone(), columns });
+        self.note_write(write);
         Ok(())
     }
 

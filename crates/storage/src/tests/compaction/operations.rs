@@ -120,7 +120,7 @@ fn throughput_is_bounded_and_a_stop_is_heard() {
         });
         runtime.sleep(Duration::from_millis(100)).await;
         let running = engine.compaction_stats().running;
-        assert_eq!((running.len(), running[0].kind), (1, OperationKind::Compaction));
+        assert_eq!((running.len(), running[0].kind), (1, OperationKind::MajorCompaction));
         assert!(running[0].completed_bytes > 0 && running[0].completed_bytes < running[0].total_bytes);
         assert_eq!(engine.stop_compactions(Some(OperationKind::Cleanup), None), 0);
         assert_eq!(engine.stop_compactions(None, Some(running[0].id)), 1);

@@ -228,6 +228,28 @@ def wide(options, folder):
         node.stop()
 
 
+def large_batch(options, folder):
+    """As many rows of one partition as a batch may hold: once each went past all those before it."""
+    rows = 65_535
+    node = options.node(folder / "helenus")
+    node.start()
+    try:
+        session = node.session()
+        make_keyspace(session)
+        session.run(f"CREATE TABLE {KEYSPACE}.batched (k int, c int, v int, PRIMARY KEY (k, c))")
+        order = random.Random(3).sample(range(rows), rows)
+        # Statements of the batch: by text, as that needs nothing prepared.
+        began = time.monotonic()
+        session.run("BEGIN UNLOGGED BATCH " + " ".join(f"INSERT INTO {KEYSPACE}.batched (k, c, v) VALUES (0, {c}, {c});" for c in order) + " APPLY BATCH")
+        took_s = time.monotonic() - began
+        assert took_s < 30, f"the batch took {took_s:.0f} s"
+        found = [row[0] for page in pages(session, Request(f"SELECT c FROM {KEYSPACE}.batched WHERE k = 0", page_rows=5000)) for row in page]
+        expect(found, [int_of(c) for c in range(rows)], "rows of the batch")
+        session.close()
+    finally:
+        node.stop()
+
+
 def hwm_mib(node):
     """The most memory that the process has ever held."""
     for line in pathlib.Path(f"/proc/{node.process.pid}/status").read_text().splitlines():
@@ -245,7 +267,7 @@ def main():
     options = parser.parse_args()
     options.node = lambda folder: Helenus(options.helenus.resolve(), folder, options.port, options.admin_port)
     passed = failed = skipped = 0
-    for test in (small_cache, full_disk, wide):
+    for test in (small_cache, full_disk, large_batch, wide):
         if options.only and test.__name__ not in options.only:
             continue
         folder, began = pathlib.Path(tempfile.mkdtemp(prefix="helenus-storage-")), time.monotonic()

@@ -2,6 +2,7 @@
 //!
 //! The partition is locked while it is read and written, so that nobody comes between.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cluster::Strategy;
@@ -10,8 +11,8 @@ use cql::ast::BatchKind;
 use cql::bind::Expr;
 use cql::bind::modify::Modify;
 use model::{
-    Bound, BoundKind, BoundValue, Clustering, Mutation, PartitionKey, PartitionSelection, QueryError,
-    ReadCommand, Row, Slice, Slices, Table, Unfiltered,
+    Bound, BoundKind, BoundValue, Clustering, Mutation, PartitionKey, PartitionSelection, PartitionUpdate,
+    QueryError, ReadCommand, Row, Slice, Slices, Table, Unfiltered,
 };
 
 use super::{Answer, AnswerRows, Done, Executor, RequestOptions, check_writable};
@@ -374,19 +375,38 @@ fn check_plain(modify: &Modify, consistency: Consistency) -> Result<(), QueryErr
 
 /// Joins the mutations of one partition into one.
 fn join(mutations: Vec<Mutation>) -> Vec<Mutation> {
-    let mut joined: Vec<Mutation> = Vec::with_capacity(mutations.len());
-    for mutation in mutations {
-        let known =
-            joined.iter_mut().find(|known| known.table.id == mutation.table.id && known.key == mutation.key);
-        match known {
-            Some(known) => {
-                let before = std::mem::take(&mut known.update);
-                known.update = model::merge::merge_updates(&mutation.table, before, mutation.update);
-            }
-            None => joined.push(mutation),
+    let mut places = HashMap::with_capacity(mutations.len());
+    let mut joined: Vec<(Mutation, Vec<PartitionUpdate>)> = Vec::with_capacity(mutations.len());
+    for mut mutation in mutations {
+        let place = *places.entry((mutation.table.id, mutation.key.key.clone())).or_insert(joined.len());
+        let update = std::mem::take(&mut mutation.update);
+        match joined.get_mut(place) {
+            Some((_, updates)) => updates.push(update),
+            None => joined.push((mutation, vec![update])),
         }
     }
-    joined
+    let join = |(mutation, updates): (Mutation, _)| Mutation {
+        update: merge_all(&mutation.table, updates),
+        ..mutation
+    };
+    joined.into_iter().map(join).collect()
+}
+
+/// Merges neighbours until one is left: a batch may hold 65,535 changes of a partition, and one after the other each
+/// would have to go past all rows of those before it.
+fn merge_all(table: &Table, mut updates: Vec<PartitionUpdate>) -> PartitionUpdate {
+    while updates.len() > 1 {
+        let mut rest = updates.into_iter();
+        let mut merged = Vec::with_capacity(rest.len().div_ceil(2));
+        while let Some(first) = rest.next() {
+            merged.push(match rest.next() {
+                Some(second) => model::merge::merge_updates(table, first, second),
+                None => first,
+            });
+        }
+        updates = merged;
+    }
+    updates.pop().unwrap_or_default()
 }
 
 /// Refuses batches that are too large over several partitions, and warns of those that soon will be.

@@ -6,6 +6,7 @@ use super::*;
 use crate::Marker;
 use crate::key::PartitionKey;
 use crate::partition::{PartitionStream, PartitionUpdate, RangeTombstone, Unfiltered};
+use crate::plain::{PlainParts, PlainRow};
 use crate::read::{Slice, Slices};
 use crate::row::{Cell, DeletionTime};
 
@@ -254,4 +255,74 @@ fn a_range_cut_in_two_comes_out_of_one_source_as_out_of_two() {
     let alone = from(vec![source()]);
     assert_eq!(alone, [start(1), end(5)].map(Unfiltered::Marker));
     assert_eq!(alone, from(vec![source(), source()]));
+}
+
+/// A source all of whose rows can be had in place, those too that its own markers shadow: so Cassandra's files are.
+struct InPlace {
+    header: crate::PartitionHeader,
+    rest: std::collections::VecDeque<Unfiltered>,
+    shown: Option<crate::Row>,
+}
+
+impl PartitionStream for InPlace {
+    fn header(&self) -> &crate::PartitionHeader {
+        &self.header
+    }
+
+    fn next(&mut self) -> Result<Option<Unfiltered>, crate::partition::SourceError> {
+        Ok(self.rest.pop_front())
+    }
+
+    fn next_plain<'r>(
+        &'r mut self,
+        parts: &'r mut PlainParts,
+    ) -> Result<Option<PlainRow<'r>>, crate::partition::SourceError> {
+        let Some(Unfiltered::Row(row)) = self.rest.front() else { return Ok(None) };
+        self.shown = Some(row.clone());
+        self.rest.pop_front();
+        let order = self.shown.as_ref().map_or(&[][..], |row| &row.clustering.order);
+        Ok(Some(PlainRow { bytes: &[], order, parts }))
+    }
+}
+
+#[test]
+fn a_row_that_its_own_source_shadows_is_not_shown_in_place() {
+    let deletion = DeletionTime { timestamp_us: i64::MAX - 1, local_deletion_s: 9 };
+    let mut prng = Prng::from_seed(4);
+    let mut update = loop {
+        let update = random::update(&mut prng, Shape::Everything);
+        if update.rows.len() > 2 && update.deletion.is_live() {
+            break update;
+        }
+    };
+    // Seen in spite of the deletion: the next ones are asked for in place, with the deletion still open.
+    update.rows[0].liveness = crate::Liveness { timestamp_us: i64::MAX, ..crate::Liveness::NONE };
+    let shadowed = |is_shadowed: bool, partition: DeletionTime| {
+        let first = bound(0, true, true);
+        let last = bound(u8::MAX, false, false);
+        let mut rest: std::collections::VecDeque<_> =
+            update.rows.iter().cloned().map(Unfiltered::Row).collect();
+        if is_shadowed {
+            rest.push_front(Unfiltered::Marker(Marker { bound: first, close: None, open: Some(deletion) }));
+            rest.push_back(Unfiltered::Marker(Marker { bound: last, close: Some(deletion), open: None }));
+        }
+        let header = crate::PartitionHeader { key: key(), deletion: partition, static_row: None };
+        let mut stream =
+            merge_streams(table(), vec![Box::new(InPlace { header, rest, shown: None })], false).unwrap();
+        let (mut parts, mut rows_count) = (PlainParts::default(), 0);
+        loop {
+            if stream.next_plain(&mut parts).unwrap().is_some() {
+                rows_count += 1;
+                continue;
+            }
+            match stream.next().unwrap() {
+                Some(Unfiltered::Row(_)) => rows_count += 1,
+                Some(Unfiltered::Marker(_)) => {}
+                None => break rows_count,
+            }
+        }
+    };
+    assert_eq!(shadowed(false, DeletionTime::LIVE), update.rows.len());
+    assert_eq!(shadowed(true, DeletionTime::LIVE), 1);
+    assert_eq!(shadowed(false, deletion), 1);
 }

@@ -111,6 +111,13 @@ pub trait DiskFile: Send + Sync {
         Ok(())
     }
 
+    /// Reads exactly `buf.len()` bytes if that needs no wait for the disk. False: not all of them could be had so, and what
+    /// is in `buf` is worth nothing.
+    fn read_at_once(&self, buf: &mut [u8], offset: u64) -> bool {
+        let _ = (buf, offset);
+        false
+    }
+
     /// Writes all of `buf` at `offset`; a gap before it reads as zeros.
     fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()>;
 

@@ -78,6 +78,7 @@ both! {
     disk::a_lock_refuses_the_second_and_tells_the_first
     disk::a_file_is_replaced_whole
     disk::reads_that_nobody_waits_for_on_a_thread
+    disk::what_is_read_at_once_is_all_of_it
     disk::many_reads_at_once_and_some_that_nobody_wants
     net::bytes_go_both_ways_and_end
     net::a_stream_moves_to_another_shard

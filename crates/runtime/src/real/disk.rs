@@ -129,6 +129,14 @@ impl DiskFile for RealFile {
         }
     }
 
+    /// The kernel's page cache has it, or the kernel refuses.
+    fn read_at_once(&self, buf: &mut [u8], offset: u64) -> bool {
+        let bytes = buf.len();
+        let mut buffers = [io::IoSliceMut::new(buf)];
+        let read = rustix::io::preadv2(&self.0, &mut buffers, offset, rustix::io::ReadWriteFlags::NOWAIT);
+        read.is_ok_and(|count| count == bytes)
+    }
+
     fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         self.0.write_all_at(buf, offset)
     }

@@ -172,6 +172,19 @@ pub(super) async fn reads_that_nobody_waits_for_on_a_thread(runtime: Runtime, di
     assert_eq!(read.await.unwrap(), bytes[100..150]);
 }
 
+/// It may refuse; what it gives is right.
+pub(super) async fn what_is_read_at_once_is_all_of_it(runtime: Runtime, dir: PathBuf) {
+    let file = runtime.disk().open(&dir.join("now"), OpenMode::CreateNew).unwrap();
+    let bytes: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+    file.write_all_at(&bytes, 0).unwrap();
+    for (offset, length) in [(0, 10), (70_000, 20_000), (99_999, 1), (99_999, 2), (200_000, 5)] {
+        let mut found = vec![7; length];
+        if file.read_at_once(&mut found, offset as u64) {
+            assert_eq!(found, bytes[offset..offset + length]);
+        }
+    }
+}
+
 pub(super) async fn many_reads_at_once_and_some_that_nobody_wants(runtime: Runtime, dir: PathBuf) {
     let file = runtime.disk().open(&dir.join("a"), OpenMode::CreateNew).unwrap();
     let bytes: Vec<u8> = (0..2_000_000_u32).map(|i| (i / 5 % 251) as u8).collect();

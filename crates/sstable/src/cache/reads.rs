@@ -1,7 +1,7 @@
 //! Reads that must not wait for the disk.
 //!
-//! A request's thread runs a read inside [`BlockReads::cached_only`]: what is in the cache is there at once, and the
-//! first block that is not ends the read with [`ReadError::NotCached`] and is noted. Whoever runs the read fetches
+//! A request's thread runs a read inside [`BlockReads::cached_only`]: what is in the cache is there at once, a few blocks
+//! that the kernel has in memory are read on the spot, and the first one that neither has ends the read with [`ReadError::NotCached`] and is noted. Whoever runs the read fetches
 //! what was noted ([`BlockReads::take_loads`], [`BlockLoad::finish`]) and runs it again from its start; the fetched
 //! blocks are held for that request, so that it goes on even if the cache has dropped them. A thread that may wait
 //! runs the read inside [`waiting`], or in no scope at all.
@@ -21,6 +21,8 @@ use super::file::BlockFile;
 use super::{BlockCache, BlockKey};
 use crate::error::ReadError;
 
+/// Blocks that a request's thread reads and unpacks on the spot, at most: about a millisecond's work.
+const AT_ONCE_MAX: u32 = 16;
 /// Bytes that one load fetches at most.
 const LOAD_BYTES_MAX: usize = 1 << 20;
 
@@ -48,12 +50,20 @@ pub(crate) enum Answer {
 
 /// Says how to come by a block that is not in the cache.
 pub(crate) fn ask(cache: &Arc<BlockCache>, blocks: &Arc<dyn BlockFile>, key: BlockKey) -> Answer {
+    ask_as(cache, blocks, key, false)
+}
+
+fn ask_as(cache: &Arc<BlockCache>, blocks: &Arc<dyn BlockFile>, key: BlockKey, is_scan: bool) -> Answer {
     SCOPE.with_borrow_mut(|scope| match scope {
         Scope::None => Answer::Unscoped,
         Scope::Waiting => Answer::Fill,
         Scope::CachedOnly(reads) => match reads.held.get(&key) {
             Some(block) => Answer::Pinned(block.clone()),
             None => {
+                if !is_scan && let Some(block) = reads.read_at_once(&**blocks, key.index) {
+                    cache.blocks.insert(key, block.clone());
+                    return Answer::Pinned(block);
+                }
                 if reads.missing.iter().all(|missing| missing.key != key) {
                     reads.missing.push(Missing { cache: cache.clone(), blocks: blocks.clone(), key });
                 }
@@ -65,7 +75,7 @@ pub(crate) fn ask(cache: &Arc<BlockCache>, blocks: &Arc<dyn BlockFile>, key: Blo
 
 /// As [`ask`], for a scan: once it misses something it is going to miss more.
 pub(crate) fn ask_for_scan(cache: &Arc<BlockCache>, blocks: &Arc<dyn BlockFile>, key: BlockKey) -> Answer {
-    let answer = ask(cache, blocks, key);
+    let answer = ask_as(cache, blocks, key, true);
     if matches!(answer, Answer::Missing) {
         leave_thread();
     }
@@ -117,6 +127,8 @@ pub struct BlockReads {
     held_bytes: usize,
     /// How often something was missing: the more often, the more is fetched at once.
     rounds_count: u32,
+    /// Blocks that were read on the spot.
+    at_once_count: u32,
     /// It is more than a request's thread should do.
     is_long: bool,
 }
@@ -141,6 +153,20 @@ impl BlockReads {
         }
         mem::forget(restore);
         out
+    }
+
+    /// A block that needs no wait for the disk. One that is damaged is missing: whoever may wait meets the error.
+    fn read_at_once(&mut self, blocks: &dyn BlockFile, index: u64) -> Option<Bytes> {
+        if self.at_once_count == AT_ONCE_MAX {
+            return None;
+        }
+        let (offset, length) = blocks.place(index).ok()?;
+        let mut stored = vec![0; length];
+        if !blocks.file().read_at_once(&mut stored, offset) {
+            return None;
+        }
+        self.at_once_count += 1;
+        blocks.decode(index, &stored).ok()
     }
 
     /// True if the last run lacked something, or was too long.

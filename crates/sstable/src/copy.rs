@@ -16,7 +16,7 @@ use stdx::vint;
 use crate::cursor::{Cursor, Fault, describe};
 use crate::error::{ReadError, WriteError};
 use crate::metadata::EncodingStats;
-use crate::row::clustering::{decode_values, place_of, skip_values};
+use crate::row::clustering::{Place, decode_values, place_of, skip_values};
 use crate::row::columns::Layout;
 use crate::row::deletion::Form;
 use crate::row::flags::*;
@@ -67,9 +67,9 @@ pub enum CopyError {
 pub(crate) struct CopyState {
     /// The first and the last row, if they were copied: place, and values as stored.
     first: Option<(Vec<u8>, Vec<u8>)>,
-    last: (Vec<u8>, Vec<u8>),
+    last: (Place, Vec<u8>),
     pub(crate) has_last: bool,
-    place: Vec<u8>,
+    place: Place,
     body: Vec<u8>,
 }
 
@@ -81,28 +81,28 @@ impl CopyState {
 
     /// The place of the last row, if it was copied.
     pub(crate) fn last_place(&self) -> Option<&[u8]> {
-        self.has_last.then_some(&self.last.0)
+        self.has_last.then_some(self.last.0.bytes())
     }
 
     /// The bounds of the rows that were copied: before the first, behind the last.
     pub(crate) fn bounds(&self, types: &[(CqlType, bool)]) -> (Option<Bound>, Option<Bound>) {
-        let bound = |(place, values): &(Vec<u8>, Vec<u8>), kind: BoundKind| {
+        let bound = |place: &[u8], values: &[u8], kind: BoundKind| {
             let values = decode_values(&mut Cursor::new(values), None, types).unwrap_or_default();
-            let mut order = place.clone();
+            let mut order = place.to_vec();
             order.pop();
             order.push(bound_terminator(kind));
             Bound { kind, values, order: order.into() }
         };
         (
-            self.first.as_ref().map(|first| bound(first, BoundKind::InclusiveStart)),
-            self.has_last.then(|| bound(&self.last, BoundKind::InclusiveEnd)),
+            self.first.as_ref().map(|(place, values)| bound(place, values, BoundKind::InclusiveStart)),
+            self.has_last.then(|| bound(self.last.0.bytes(), &self.last.1, BoundKind::InclusiveEnd)),
         )
     }
 
     /// The places of the first and the last row, if both were copied.
     pub(crate) fn ends(&self) -> Option<(&[u8], &[u8])> {
         let first = self.first.as_ref().filter(|_| self.has_last)?;
-        Some((&first.0, &self.last.0))
+        Some((&first.0, self.last.0.bytes()))
     }
 }
 
@@ -298,7 +298,7 @@ impl Writer {
             let corrupt = |fault: Fault| CopyError::Read(source.cursor.corrupt(whole(fault)));
             let (state, previous_bytes) = self.copy_state();
             place_of(&mut Cursor::new(values), &map.clustering, &mut state.place).map_err(corrupt)?;
-            if state.last_place().is_some_and(|last| last >= &*state.place) {
+            if state.has_last && !state.last.0.is_before(&state.place) {
                 return Err(CopyError::Read(source.cursor.corrupt("the rows of a partition do not ascend")));
             }
             let written = transcode(map, &bases, flags, body, previous_bytes, &mut state.body);
@@ -307,7 +307,7 @@ impl Writer {
                 return Ok(Copied::UpToOther);
             };
             if state.first.is_none() {
-                state.first = Some((state.place.clone(), values.to_vec()));
+                state.first = Some((state.place.bytes().to_vec(), values.to_vec()));
             }
             state.has_last = true;
             std::mem::swap(&mut state.last.0, &mut state.place);
@@ -326,6 +326,6 @@ impl CopyState {
     }
 
     pub(crate) fn place_of_last(&self) -> &[u8] {
-        &self.last.0
+        self.last.0.bytes()
     }
 }

@@ -5,7 +5,7 @@
 use model::plain::Span;
 use model::{PlainCell, PlainParts};
 
-use super::clustering::place_with;
+use super::clustering::{Place, place_with};
 use super::columns::{Layout, StoredColumn};
 use super::decode::whole_body;
 use super::flags::*;
@@ -25,7 +25,7 @@ impl Layout {
         &self,
         cursor: &mut Cursor<'_>,
         until: &[u8],
-        place: &mut Vec<u8>,
+        place: &mut Place,
         parts: &mut PlainParts,
     ) -> Result<bool, Fault> {
         let mut ahead = cursor.again();
@@ -37,7 +37,7 @@ impl Layout {
         }
         parts.clear();
         place_with(&mut ahead, &self.clustering, place, |value| parts.clustering.push(value))?;
-        if !self.clustering.is_empty() && **place >= *until {
+        if !self.clustering.is_empty() && place.cmp(until).is_ge() {
             return Ok(false);
         }
         let body_bytes = ahead.length()?;

@@ -465,6 +465,58 @@ def caches(node):
     same(list(node.session.execute(first)), [("v0",), ("new",)], "the head of what was imported")
 
 
+def sstable_import(node):
+    """SSTables that Cassandra wrote, of each format, into a stopped node's table by `helenus sstable import`."""
+    command = lambda words: subprocess.run([node.binary, "sstable", "import", "--data-dir", "data", *map(str, words)], capture_output=True, text=True, timeout=120, cwd=node.folder)
+    fixtures = pathlib.Path(__file__).resolve().parents[2] / "crates/sstable/testdata/cassandra-5.0"
+    expected = {}
+    for version in ("da", "oa", "nb"):
+        node.session.execute(f"CREATE KEYSPACE cassandra_{version} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
+        node.session.execute(f"CREATE TABLE cassandra_{version}.skinny (pk int PRIMARY KEY, v text)")
+        node.session.execute(f"CREATE TABLE cassandra_{version}.statics (pk int, ck text, s1 int static, s2 text static, sl list<int> static, sm map<text, int> static, v text, PRIMARY KEY (pk, ck))")
+        # sstabledump's own words: each partition of `skinny` is one row with one cell.
+        [lines] = (fixtures / version / "skinny").glob("rows-*.jsonl")
+        partitions = [json.loads(line) for line in lines.read_text().splitlines()]
+        expected[version] = sorted((int(one["partition"]["key"][0]), one["rows"][0]["cells"][0]["value"]) for one in partitions)
+        same(len(expected[version]), 700, f"partitions of {version}")
+    words = lambda version, table="skinny": [fixtures / version / table, f"cassandra_{version}", table, "--copy"]
+    done = command(words("da"))
+    assert done.returncode == 2 and "in use" in done.stderr, f"beside a running node: {done}"
+    same(node.stop(), 0, "the end of the node")
+    for version in expected:
+        damaged = node.folder / f"damaged-{version}"
+        shutil.copytree(fixtures / version / "skinny", damaged)
+        data = next(damaged.glob("*-Data.db"))
+        content = bytearray(data.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        data.write_bytes(content)
+        done = command([damaged, *words(version)[1:]])
+        assert done.returncode == 2 and "is damaged" in done.stderr, f"damaged {version}: {done}"
+        done = command([fixtures / version / "statics", *words(version)[1:]])
+        same(done.returncode, 2, f"another table's: {done}")
+        found = list((node.folder / "data/data").glob(f"cassandra_{version}/skinny-*/*-Data.db"))
+        same(found, [], f"{version}: what was brought in of what is refused")
+        for table in ("skinny", "statics"):
+            before = sorted(path.name for path in (fixtures / version / table).iterdir())
+            done = command(words(version, table))
+            assert done.returncode == 0 and " -> " in done.stdout, f"{version}: {done}"
+            same(sorted(path.name for path in (fixtures / version / table).iterdir()), before, "the files that were imported")
+    done = command([fixtures / "da/skinny", "cassandra_da", "nowhere"])
+    assert done.returncode == 2 and "cassandra_da.nowhere is no table of" in done.stderr, f"{done}"
+    node.start()
+    node.connect()
+    for step in ("imported", "compacted"):
+        statics = []
+        for version, want in expected.items():
+            same(sorted(node.session.execute(f"SELECT pk, v FROM cassandra_{version}.skinny")), want, f"{version}, {step}")
+            same(list(node.session.execute(f"SELECT v FROM cassandra_{version}.skinny WHERE pk = 23")), [("value 23",)], f"{version}, {step}: one row")
+            statics.append(sorted(node.session.execute(f"SELECT pk, ck, s1, s2, sl, sm, v FROM cassandra_{version}.statics"), key=str))
+            node.nodetool("compact", f"cassandra_{version}")
+        assert statics[0] and statics == [statics[0]] * 3, f"{step}: the same statements in three formats give {statics}"
+    for version in expected:
+        node.session.execute(f"DROP KEYSPACE cassandra_{version}")
+
+
 def old_snapshots_go(node):
     node.session.execute("CREATE KEYSPACE past WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
     node.session.execute("CREATE TABLE past.t (k int PRIMARY KEY)")
@@ -684,7 +736,7 @@ def drain_and_restart(node):
 
 
 CASES = [load, loopback_only, who_and_where, flush_and_statistics, snapshots, the_way_back, from_the_schema_file, refresh, backups,
-         compaction, compaction_history, switches, caches, old_snapshots_go, garbage, binary_off_and_on, words_that_make_no_sense, requests_that_make_no_sense, a_port_that_is_taken, drain_and_restart]
+         compaction, compaction_history, switches, caches, sstable_import, old_snapshots_go, garbage, binary_off_and_on, words_that_make_no_sense, requests_that_make_no_sense, a_port_that_is_taken, drain_and_restart]
 
 
 def main():

@@ -8,6 +8,7 @@ full_disk: a tmpfs of 160 MiB fills up: writes are refused with an error that sa
 room again writes do, too; nothing acknowledged is lost. Skipped, by name, where mounting is not permitted.
 wide: one partition of 0.3 GB (HELENUS_WIDE_GB says another size) is read whole, both ways, page by page: the memory
 that the node ever takes is bounded, whatever the size.
+large_batch, small_batches: as many statements as a batch may hold; the thresholds of the configuration.
 
 Standard library only. Ends with "N passed, N failed, N skipped".
 """
@@ -245,6 +246,47 @@ def large_batch(options, folder):
         assert took_s < 30, f"the batch took {took_s:.0f} s"
         found = [row[0] for page in pages(session, Request(f"SELECT c FROM {KEYSPACE}.batched WHERE k = 0", page_rows=5000)) for row in page]
         expect(found, [int_of(c) for c in range(rows)], "rows of the batch")
+        # What earlier statements of a batch change of counters is found by its key: going past all of them took 52 s.
+        session.run(f"CREATE TABLE {KEYSPACE}.counted (k int, c int, n counter, PRIMARY KEY (k, c))")
+        session.run(f"CREATE TABLE {KEYSPACE}.listed (k int PRIMARY KEY, l list<int>)")
+        for what, kind, statement in (("counters", "COUNTER", "UPDATE {}.counted SET n = n + 1 WHERE k = 0 AND c = {}"), ("lists", "UNLOGGED", "UPDATE {}.listed SET l = l + [{}] WHERE k = 0")):
+            began = time.monotonic()
+            session.run(f"BEGIN {kind} BATCH " + " ".join(statement.format(KEYSPACE, c // 2) + ";" for c in range(rows)) + " APPLY BATCH")
+            took_s = time.monotonic() - began
+            print(f"  {rows} {what} in one batch: {took_s:.1f} s")
+            assert took_s < 10, f"the batch of {what} took {took_s:.0f} s"
+        found = [row[0] for page in pages(session, Request(f"SELECT n FROM {KEYSPACE}.counted WHERE k = 0", page_rows=5000)) for row in page]
+        expect(found, [struct.pack(">q", 2)] * (rows // 2) + [struct.pack(">q", 1)], "counters of the batch")
+        [[listed]] = session.run(f"SELECT l FROM {KEYSPACE}.listed WHERE k = 0").rows
+        expect(listed, int_of(rows) + b"".join(int_of(4) + int_of(c // 2) for c in range(rows)), "the list of the batch")
+        session.close()
+    finally:
+        node.stop()
+
+
+def small_batches(options, folder):
+    """The thresholds of the configuration: what is refused, what the log is told."""
+    node = options.node(folder / "helenus")
+    node.start("--set=batch_size_warn_threshold=1KiB", "--set=batch_size_fail_threshold=2KiB", "--set=unlogged_batch_across_partitions_warn_threshold=3")
+    try:
+        session = node.session()
+        make_keyspace(session)
+        session.run(f"CREATE TABLE {KEYSPACE}.small (k int PRIMARY KEY, v blob)")
+        # What is counted of a partition of one row beside its value: deletion, static row, row, cell.
+        batch = lambda keys, size: "BEGIN UNLOGGED BATCH " + " ".join(f"INSERT INTO {KEYSPACE}.small (k, v) VALUES ({k}, 0x{'00' * size});" for k in keys) + " APPLY BATCH"
+        frame, told = 8 + 21 + 21 + 20, lambda: (folder / "helenus" / "node.log").read_text(errors="replace")
+        session.run(batch((1, 2), 512 - frame))
+        assert "exceeding" not in told(), "a batch of 1 KiB"
+        session.run(batch((1, 2), 1024 - frame))
+        assert f"Batch for [{KEYSPACE}.small] is of size 2048, exceeding specified threshold of 1024 by 1024." in told(), "a batch of 2 KiB"
+        expect(session.ask([Request(batch((8, 9), 1025 - frame))])[0].error, "2200 Batch too large", "a batch of 2 KiB and 2 bytes")
+        assert "of size 2050, exceeding specified threshold of 2048 by 2. (see batch_size_fail_threshold)" in told(), "a refused batch"
+        expect(session.run(f"SELECT k FROM {KEYSPACE}.small WHERE k IN (8, 9)").rows, [], "rows of a refused batch")
+        session.run(batch((1, 2, 3), 1))
+        assert "Unlogged batch" not in told(), "a batch of 3 partitions"
+        for _ in range(3):
+            session.run(batch((1, 2, 3, 4), 1))
+        expect(told().count("Unlogged batch covering 4 partitions detected"), 1, "lines of the log on 4 partitions within a minute")
         session.close()
     finally:
         node.stop()
@@ -267,7 +309,7 @@ def main():
     options = parser.parse_args()
     options.node = lambda folder: Helenus(options.helenus.resolve(), folder, options.port, options.admin_port)
     passed = failed = skipped = 0
-    for test in (small_cache, full_disk, large_batch, wide):
+    for test in (small_cache, full_disk, large_batch, small_batches, wide):
         if options.only and test.__name__ not in options.only:
             continue
         folder, began = pathlib.Path(tempfile.mkdtemp(prefix="helenus-storage-")), time.monotonic()

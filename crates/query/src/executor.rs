@@ -31,6 +31,7 @@ use crate::statement::{Bound, Statement};
 use crate::system::definitions;
 use crate::system::virtual_table::NodeState;
 
+mod batch_size;
 mod batchlog;
 pub mod change;
 mod seal;
@@ -39,6 +40,7 @@ mod start;
 pub mod trace;
 mod write;
 
+pub use batch_size::BatchLimits;
 pub use start::{NodeIdentity, open};
 
 /// 100 ns units between 1582-10-15 and 1970-01-01.
@@ -136,6 +138,8 @@ pub struct Executor {
     last_ticks: AtomicU64,
     uuid_low: u64,
     seal: seal::Seal,
+    batch_limits: BatchLimits,
+    batches_told: batch_size::LastTold,
     node_state: RwLock<Arc<NodeState>>,
 }
 

@@ -13,11 +13,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ::storage::SyncMode;
+use query::executor::BatchLimits;
 use runtime::real::FileReads;
 use serde_json::Value;
 
 use crate::admin::protocol::DEFAULT_PORT;
 
+mod batches;
 mod caches;
 mod nearest;
 mod storage;
@@ -61,6 +63,8 @@ pub struct Config {
     pub file_reads: FileReads,
     /// The other caches.
     pub caches: CachesConfig,
+    /// How large batches may be.
+    pub batches: BatchLimits,
     /// The keys of the storage engine.
     pub storage: StorageConfig,
     /// `native_transport_max_frame_size`
@@ -155,6 +159,7 @@ fn our_keys() -> impl Iterator<Item = &'static str> {
         .into_iter()
         .chain(OUR_LIMIT_KEYS)
         .chain(OUR_OPERATOR_KEYS)
+        .chain(batches::KEYS)
         .chain(caches::KEYS)
         .chain(storage::KEYS)
 }
@@ -226,6 +231,7 @@ impl Config {
                 .unwrap_or_else(default_file_cache_bytes),
             file_reads: file_reads(&reader)?,
             caches: CachesConfig::read(&reader)?,
+            batches: batches::read(&reader)?,
             storage: StorageConfig::read(&reader, segment_bytes)?,
             max_frame_bytes: reader
                 .bytes("native_transport_max_frame_size", 1 << 10, 1 << 30)?

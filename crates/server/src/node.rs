@@ -119,8 +119,8 @@ impl Node {
             ..EngineOptions::new(config.data_dir.clone(), identity.host_id)
         };
         let started = runtime.clock().monotonic();
-        let executor =
-            executor::open(runtime, identity, options).map_err(|error| failed("storage", &error))?;
+        let executor = executor::open(runtime, identity, options, config.batches)
+            .map_err(|error| failed("storage", &error))?;
         if let Some((_, why)) = failure.now() {
             return Err(StartError::Failed(why));
         }

@@ -1,22 +1,24 @@
-//! Rows that pass from one SSTable into another as they are: no value is touched, only times that count from another
-//! base are written anew.
+//! Rows that pass from SSTables into another as they are: no value is touched, only times that count from another
+//! base are written anew. Of several inputs the next row is copied from the one that has it; a row that more than one
+//! has is decoded and merged.
 //!
 //! That is for rows without anything that is deleted or expires: of them nothing can be purged, so that nothing need
 //! be decided. At the first other element the copy ends, and the rest of the partition goes the way of streams.
 //!
 //! Read in order: [`CopyMap`] (whether two SSTables are alike enough), [`Writer::copy`], `transcode` (one row).
 //!
-//! Never here: merging.
+//! Never here: deletions.
 
-use bytes::Bytes;
+use model::merge::merge_rows;
+use model::row::NO_DELETION_TIME;
 use model::value::comparable::bound_terminator;
-use model::{Bound, BoundKind, CqlType};
+use model::{Bound, BoundKind, Cell, ColumnData, CqlType, Row, Table, Unfiltered};
 use stdx::vint;
 
 use crate::cursor::{Cursor, Fault, describe};
 use crate::error::{ReadError, WriteError};
 use crate::metadata::EncodingStats;
-use crate::row::clustering::{Place, decode_values, place_of, skip_values};
+use crate::row::clustering::{Place, decode_values, place_of};
 use crate::row::columns::Layout;
 use crate::row::deletion::Form;
 use crate::row::flags::*;
@@ -42,6 +44,14 @@ struct Mapped {
     fixed: Option<usize>,
 }
 
+/// An input of a copy: it stands in the partition that is copied.
+pub struct CopyInput<'a> {
+    /// Where it stands.
+    pub walk: &'a mut Walk,
+    /// How its rows become those of the output.
+    pub map: &'a CopyMap,
+}
+
 /// How far a copy came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Copied {
@@ -49,15 +59,15 @@ pub enum Copied {
     All,
     /// As many bytes as were allowed.
     Some,
-    /// To an element that is to be decided upon: take the rest from [`Walk::stream`].
+    /// To an element that is to be decided upon: take the rest from [`Walk::stream`] of each input.
     UpToOther,
 }
 
 /// Why a copy failed.
 #[derive(Debug)]
 pub enum CopyError {
-    /// The input.
-    Read(ReadError),
+    /// An input: its place in the list.
+    Read(usize, ReadError),
     /// The output.
     Write(WriteError),
 }
@@ -69,8 +79,18 @@ pub(crate) struct CopyState {
     first: Option<(Vec<u8>, Vec<u8>)>,
     last: (Place, Vec<u8>),
     pub(crate) has_last: bool,
-    place: Place,
     body: Vec<u8>,
+    /// Where the inputs stand; kept for its buffers.
+    heads: Vec<Head>,
+}
+
+/// The next element of an input, which was looked at. The input goes back to it if it is not taken.
+#[derive(Default)]
+struct Head {
+    next: Extent,
+    position: u64,
+    /// Of a row.
+    place: Place,
 }
 
 impl CopyState {
@@ -82,6 +102,10 @@ impl CopyState {
     /// The place of the last row, if it was copied.
     pub(crate) fn last_place(&self) -> Option<&[u8]> {
         self.has_last.then_some(self.last.0.bytes())
+    }
+
+    pub(crate) fn has_first(&self) -> bool {
+        self.first.is_some()
     }
 
     /// The bounds of the rows that were copied: before the first, behind the last.
@@ -107,13 +131,21 @@ impl CopyState {
 }
 
 /// An element of the input.
+#[derive(Clone, Copy, Default)]
 enum Extent {
+    #[default]
     End,
-    Row { flags: u8, values: (usize, usize), body: (usize, usize) },
+    Row {
+        flags: u8,
+        values: (usize, usize),
+        body: (usize, usize),
+    },
     Other,
 }
 
-fn extent(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Result<Extent, Fault> {
+/// Looks at an element; of a row the byte-comparable place is then in `place`.
+#[inline]
+fn extent(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)], place: &mut Place) -> Result<Extent, Fault> {
     let flags = cursor.u8()?;
     if flags == END_OF_PARTITION {
         return Ok(Extent::End);
@@ -122,12 +154,65 @@ fn extent(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)]) -> Result<Extent, 
         return Ok(Extent::Other);
     }
     let values_start = cursor.position();
-    skip_values(cursor, types)?;
+    place_of(cursor, types, place)?;
     let values = (values_start, cursor.position());
     let body_bytes = cursor.length()?;
     let body_start = cursor.position();
     cursor.take(body_bytes)?;
     Ok(Extent::Row { flags, values, body: (body_start, cursor.position()) })
+}
+
+impl Head {
+    /// Goes on to the next element.
+    #[inline]
+    fn look(&mut self, input: &mut CopyInput<'_>) -> Result<(), ReadError> {
+        let source = input.walk.source();
+        if source.is_at_end {
+            self.next = Extent::End;
+            return Ok(());
+        }
+        self.position = source.cursor.position();
+        let (types, place) = (&input.map.clustering, &mut self.place);
+        self.next = source.cursor.parse(|_, cursor| extent(cursor, types, place))?;
+        source.is_at_end = matches!(self.next, Extent::End);
+        Ok(())
+    }
+
+    fn is_row(&self) -> bool {
+        matches!(self.next, Extent::Row { .. })
+    }
+
+    fn is_same_row(&self, other: &Head) -> bool {
+        self.is_row() && other.is_row() && self.place == other.place
+    }
+}
+
+/// The first head whose row comes first, and one that comes next.
+fn least(heads: &[Head]) -> Option<(usize, Option<usize>)> {
+    let mut rows = heads.iter().enumerate().filter(|(_, head)| head.is_row());
+    let (mut first, mut second) = (rows.next()?.0, None);
+    for (index, head) in rows {
+        if head.place.is_before(&heads[first].place) {
+            second = Some(first);
+            first = index;
+        } else if second.is_none_or(|second: usize| head.place.is_before(&heads[second].place)) {
+            second = Some(index);
+        }
+    }
+    Some((first, second))
+}
+
+/// True if nothing in the row is deleted or expires.
+fn is_plain(row: &Row) -> bool {
+    let is_plain_cell = |cell: &Cell| cell.local_deletion_s == NO_DELETION_TIME;
+    row.deletion.is_live()
+        && row.liveness.local_deletion_s == NO_DELETION_TIME
+        && row.columns.iter().all(|(_, data)| match data {
+            ColumnData::Cell(cell) => is_plain_cell(cell),
+            ColumnData::Complex { deletion, cells } => {
+                deletion.is_live() && cells.iter().all(|(_, cell)| is_plain_cell(cell))
+            }
+        })
 }
 
 /// What a row adds to the statistics.
@@ -273,49 +358,168 @@ impl Writer {
         })
     }
 
-    /// Copies rows of the partition where `walk` stands into the one that was begun here, about `bytes_max` bytes of
-    /// them. The partition must have no deletion, and no range tombstone may be open.
-    pub fn copy(&mut self, walk: &mut Walk, map: &CopyMap, bytes_max: u64) -> Result<Copied, CopyError> {
-        let source = walk.source();
-        let bases = self.encoder().bases();
-        let mut copied = 0;
-        while copied < bytes_max {
-            let position = source.cursor.position();
-            let element = source.cursor.parse(|_, cursor| extent(cursor, &map.clustering));
-            let (flags, values, body) = match element.map_err(CopyError::Read)? {
-                Extent::Row { flags, values, body } => (flags, values, body),
-                Extent::End => {
-                    source.is_at_end = true;
-                    return Ok(Copied::All);
-                }
-                Extent::Other => {
-                    source.cursor.seek(position);
+    /// Copies rows of the partition where all `inputs` stand into the one that was begun here, about `bytes_max` bytes
+    /// of them. None of the inputs may have a deletion of the partition, nor an open range tombstone.
+    pub fn copy(
+        &mut self,
+        table: &Table,
+        inputs: &mut [CopyInput<'_>],
+        bytes_max: u64,
+    ) -> Result<Copied, CopyError> {
+        let mut heads = self.take_heads(inputs.len());
+        let copied = self.copy_inputs(table, inputs, &mut heads[..inputs.len()], bytes_max);
+        self.copy_state().heads = heads;
+        copied
+    }
+
+    fn take_heads(&mut self, count: usize) -> Vec<Head> {
+        let mut heads = std::mem::take(&mut self.copy_state().heads);
+        if heads.len() < count {
+            heads.resize_with(count, Head::default);
+        }
+        heads
+    }
+
+    fn copy_inputs(
+        &mut self,
+        table: &Table,
+        inputs: &mut [CopyInput<'_>],
+        heads: &mut [Head],
+        bytes_max: u64,
+    ) -> Result<Copied, CopyError> {
+        for (index, (input, head)) in inputs.iter_mut().zip(&mut *heads).enumerate() {
+            head.look(input).map_err(|error| CopyError::Read(index, error))?;
+        }
+        let copied = self.copy_heads(table, inputs, heads, bytes_max)?;
+        for (input, head) in inputs.iter_mut().zip(&*heads) {
+            if !matches!(head.next, Extent::End) {
+                input.walk.source().cursor.seek(head.position);
+            }
+        }
+        Ok(copied)
+    }
+
+    fn copy_heads(
+        &mut self,
+        table: &Table,
+        inputs: &mut [CopyInput<'_>],
+        heads: &mut [Head],
+        bytes_max: u64,
+    ) -> Result<Copied, CopyError> {
+        let until = self.data_bytes().saturating_add(bytes_max);
+        while self.data_bytes() < until {
+            if heads.iter().any(|head| matches!(head.next, Extent::Other)) {
+                return Ok(Copied::UpToOther);
+            }
+            let Some((first, second)) = least(heads) else { return Ok(Copied::All) };
+            if second.is_some_and(|second| heads[first].is_same_row(&heads[second])) {
+                if !self.copy_merged(table, inputs, heads, first)? {
                     return Ok(Copied::UpToOther);
                 }
-            };
-            let window: &Bytes = source.cursor.window();
-            let (values, body) = (&window[values.0..values.1], &window[body.0..body.1]);
-            let corrupt = |fault: Fault| CopyError::Read(source.cursor.corrupt(whole(fault)));
-            let (state, previous_bytes) = self.copy_state();
-            place_of(&mut Cursor::new(values), &map.clustering, &mut state.place).map_err(corrupt)?;
-            if state.has_last && !state.last.0.is_before(&state.place) {
-                return Err(CopyError::Read(source.cursor.corrupt("the rows of a partition do not ascend")));
+                continue;
             }
-            let written = transcode(map, &bases, flags, body, previous_bytes, &mut state.body);
-            let Some((flags, times)) = written.map_err(corrupt)? else {
-                source.cursor.seek(position);
-                return Ok(Copied::UpToOther);
-            };
-            if state.first.is_none() {
-                state.first = Some((state.place.bytes().to_vec(), values.to_vec()));
+            // As long as the next row comes from the same input, the others need not be asked.
+            loop {
+                let (input, head) = (&mut inputs[first], &mut heads[first]);
+                if !self.copy_row(input, head, first)? {
+                    return Ok(Copied::UpToOther);
+                }
+                head.look(input).map_err(|error| CopyError::Read(first, error))?;
+                let is_next = second.is_none_or(|second| heads[first].place.is_before(&heads[second].place));
+                if !(is_next && heads[first].is_row() && self.data_bytes() < until) {
+                    break;
+                }
             }
-            state.has_last = true;
-            std::mem::swap(&mut state.last.0, &mut state.place);
-            state.last.1.clear();
-            state.last.1.extend_from_slice(values);
-            copied += self.put_copied(flags, values, &times).map_err(CopyError::Write)?;
         }
         Ok(Copied::Some)
+    }
+
+    /// Copies the row of a head; false if it is to be decided upon.
+    #[inline]
+    fn copy_row(
+        &mut self,
+        input: &mut CopyInput<'_>,
+        head: &mut Head,
+        index: usize,
+    ) -> Result<bool, CopyError> {
+        let Extent::Row { flags, values, body } = head.next else {
+            unreachable!("the next element is a row")
+        };
+        let bases = self.encoder().bases();
+        self.check_order(&head.place, input, index)?;
+        let cursor = &input.walk.source().cursor;
+        let window = cursor.window();
+        let (values, body) = (&window[values.0..values.1], &window[body.0..body.1]);
+        let (is_first, previous_bytes) = self.before_copied();
+        let state = self.copy_state();
+        let written = transcode(input.map, &bases, flags, body, previous_bytes, &mut state.body);
+        let Some((flags, times)) =
+            written.map_err(|fault| CopyError::Read(index, cursor.corrupt(whole(fault))))?
+        else {
+            return Ok(false);
+        };
+        if is_first {
+            state.first = Some((head.place.bytes().to_vec(), values.to_vec()));
+        }
+        state.has_last = true;
+        std::mem::swap(&mut state.last.0, &mut head.place);
+        state.last.1.clear();
+        state.last.1.extend_from_slice(values);
+        self.put_copied(flags, values, &times).map_err(CopyError::Write)?;
+        Ok(true)
+    }
+
+    /// Merges the row that several inputs have, `first` the first of them; false if it is to be decided upon.
+    fn copy_merged(
+        &mut self,
+        table: &Table,
+        inputs: &mut [CopyInput<'_>],
+        heads: &mut [Head],
+        first: usize,
+    ) -> Result<bool, CopyError> {
+        self.check_order(&heads[first].place, &mut inputs[first], first)?;
+        let mut merged: Option<Row> = None;
+        for index in first..heads.len() {
+            if !heads[index].is_same_row(&heads[first]) {
+                continue;
+            }
+            let row = inputs[index].walk.source().row_again(heads[index].position);
+            let row = row.map_err(|error| CopyError::Read(index, error))?;
+            let Some(row) = row.filter(is_plain) else { return Ok(false) };
+            merged = Some(match merged {
+                None => row,
+                Some(before) => merge_rows(table, before, row),
+            });
+        }
+        if let Some(row) = merged {
+            self.add(Unfiltered::Row(row)).map_err(CopyError::Write)?;
+        }
+        // The first goes on last: the others are known by it.
+        for index in (first..heads.len()).rev() {
+            if heads[index].is_same_row(&heads[first]) {
+                heads[index].look(&mut inputs[index]).map_err(|error| CopyError::Read(index, error))?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn check_order(
+        &mut self,
+        place: &Place,
+        input: &mut CopyInput<'_>,
+        index: usize,
+    ) -> Result<(), CopyError> {
+        let state = self.copy_state();
+        let is_in_order = if state.has_last {
+            state.last.0.is_before(place)
+        } else {
+            self.last_place().is_none_or(|last| place.cmp(last).is_gt())
+        };
+        if is_in_order {
+            return Ok(());
+        }
+        let cursor = &input.walk.source().cursor;
+        Err(CopyError::Read(index, cursor.corrupt("the rows of a partition do not ascend")))
     }
 }
 

@@ -46,7 +46,7 @@ pub mod writer;
 pub use cache::keys::KeyCache;
 pub use cache::{BlockCache, BlockCacheStats, Caches};
 pub use change::{StatisticsChange, change_statistics};
-pub use copy::{Copied, CopyError, CopyMap};
+pub use copy::{Copied, CopyError, CopyInput, CopyMap};
 pub use description::Description;
 pub use descriptor::{Component, Descriptor, SsTableId, Version};
 pub use elements::Elements;

@@ -26,7 +26,7 @@ pub(crate) struct Source {
     /// The range deletion that is open here.
     pub(crate) open: Option<DeletionTime>,
     /// Where the last element stood; empty: there was none. Copied, as a shared one would cost an allocation a row.
-    last_place: Place,
+    last_place: Box<Place>,
     places: Places,
     /// The block that was gone to begins at or behind this place.
     separator: Option<(Vec<u8>, bool)>,
@@ -34,6 +34,8 @@ pub(crate) struct Source {
     pub(crate) is_at_end: bool,
 }
 
+/// No row stands at or behind this place.
+const BEHIND_ALL: &[u8] = &[u8::MAX];
 const NOT_ASCENDING: &str = "the rows of a partition do not ascend";
 const CHANGED: &str = "a row is another one when it is read again";
 const ELSEWHERE: &str = "an index block begins with another row than the index says";
@@ -71,7 +73,7 @@ impl Source {
             rows,
             header: PartitionHeader { key, deletion, static_row },
             open: None,
-            last_place: Place::default(),
+            last_place: Box::default(),
             places: Places::default(),
             separator: None,
             is_at_end: false,
@@ -177,11 +179,20 @@ impl Source {
 
     /// As [`Source::plain_at`], taken out.
     pub(crate) fn row_at(&mut self, position: u64, until: &[u8]) -> Result<Row, ReadError> {
+        self.row_before(position, until)?.ok_or_else(|| self.cursor.corrupt(CHANGED))
+    }
+
+    /// The row that was looked at in this place; `None` if nothing is in it.
+    pub(crate) fn row_again(&mut self, position: u64) -> Result<Option<Row>, ReadError> {
+        self.row_before(position, BEHIND_ALL)
+    }
+
+    fn row_before(&mut self, position: u64, until: &[u8]) -> Result<Option<Row>, ReadError> {
         self.cursor.seek(position);
         let (layout, places) = (&self.layout, &mut self.places);
         match self.cursor.parse(|buffer, cursor| layout.item(buffer, cursor, &[], until, places))? {
-            Item::Row(row) => Ok(row),
-            _ => Err(self.cursor.corrupt(CHANGED)),
+            Item::Row(row) => Ok(Some(row)),
+            _ => Ok(None),
         }
     }
 

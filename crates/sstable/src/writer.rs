@@ -289,19 +289,31 @@ impl Writer {
         Ok(())
     }
 
-    /// What was copied of the partition, and how far its last element is from the next one.
-    pub(crate) fn copy_state(&mut self) -> (&mut CopyState, u64) {
-        let partition = self.partition.as_ref().expect("a partition was begun");
-        (&mut self.copied, partition.at - partition.previous)
+    /// What was copied of the partition.
+    pub(crate) fn copy_state(&mut self) -> &mut CopyState {
+        &mut self.copied
     }
 
-    /// Adds the row that [`Writer::copy`] has prepared; returns its bytes.
+    /// True if nothing comes before what is copied next, and how far that is from the element before.
+    pub(crate) fn before_copied(&self) -> (bool, u64) {
+        let partition = self.partition.as_ref().expect("a partition was begun");
+        let is_first = partition.first.is_none() && !self.copied.has_first();
+        (is_first, partition.at - partition.previous)
+    }
+
+    /// The place of the last element of the partition that was begun.
+    pub(crate) fn last_place(&self) -> Option<&[u8]> {
+        let added = self.partition.as_ref().and_then(|partition| partition.last_place.as_deref());
+        added.or(self.copied.last_place())
+    }
+
+    /// Adds the row that [`Writer::copy`] has prepared.
     pub(crate) fn put_copied(
         &mut self,
         flags: u8,
         values: &[u8],
         times: &RowTimes,
-    ) -> Result<u64, WriteError> {
+    ) -> Result<(), WriteError> {
         let partition = self.partition.as_mut().expect("a partition was begun");
         partition.count(&mut self.collector);
         let length = self.buffer.len();
@@ -314,11 +326,12 @@ impl Writer {
         self.index.row(&mut partition.index, self.copied.place_of_last(), start, end)?;
         partition.previous = start;
         partition.at = end;
+        partition.last_place = None;
         if self.buffer.len() >= BUFFER_BYTES {
             self.data.append(&self.buffer)?;
             self.buffer.clear();
         }
-        Ok(bytes)
+        Ok(())
     }
 
     pub(crate) fn encoder(&self) -> &RowEncoder {

@@ -19,3 +19,4 @@ mod snapshots;
 mod speed;
 mod support;
 mod tables;
+mod ties;

@@ -186,3 +186,62 @@ def test_serial_reads(db):
     assert db.execute(write).was_applied
     for level in (ConsistencyLevel.SERIAL, ConsistencyLevel.LOCAL_SERIAL):
         assert db.one(SimpleStatement("SELECT v FROM serial WHERE k = 1", consistency_level=level)) == (1,)
+
+
+# What Cassandra 5.0.9 says a batch of 6,074 bytes and these statements is large.
+SIZES = [
+    (["INSERT INTO w (k, c, d, v) VALUES (1, 1, 'abc', 0x00) USING TTL 100"], 6164),
+    (["UPDATE w USING TTL 100 SET v = 0x00 WHERE k = 1 AND c = 1 AND d = 'abc'"], 6152),
+    (["INSERT INTO w (k, c, d, v) VALUES (1, 1, 'abc', null)"], 6151),
+    (["INSERT INTO w (k, c, d, st, x) VALUES (1, 1, 'abc', 'abc', 1)"], 6178),
+    (["INSERT INTO w (k, st) VALUES (1, 'abc')"], 6126),
+    (["UPDATE w SET l = l + [1, 2] WHERE k = 1 AND c = 1 AND d = 'abc'"], 6223),
+    (["UPDATE w SET m = {'ab': 1, 'c': 2} WHERE k = 1 AND c = 1 AND d = 'abc'"], 6194),
+    (["UPDATE w SET s = s + {'ab', 'c'} WHERE k = 1 AND c = 1 AND d = 'abc'"], 6186),
+    (["DELETE FROM w WHERE k = 1"], 6103),
+    (["DELETE FROM w WHERE k = 1 AND c = 1 AND d = 'abc'"], 6131),
+    (["DELETE v FROM w WHERE k = 1 AND c = 1 AND d = 'abc'"], 6151),
+    (["DELETE m FROM w WHERE k = 1 AND c = 1 AND d = 'abc'"], 6143),
+    (["DELETE FROM w WHERE k = 1 AND c = 1"], 6127),
+    (["DELETE FROM w WHERE k = 1 AND c > 1 AND c < 5", "DELETE FROM w WHERE k = 1 AND c > 7"], 6143),
+    (["INSERT INTO w (k, c, d, v) VALUES (1, 1, 'abc', 0x00)", "INSERT INTO w (k, c, d, v) VALUES (1, 2, 'abc', 0x00)"], 6201),
+]
+
+
+def warnings_of(db, kind, statements):
+    future = db.session.execute_async(f"BEGIN {kind} BATCH " + " ".join(f"{statement};" for statement in statements) + " APPLY BATCH")
+    future.result()
+    return future.warnings or []
+
+
+def test_how_large_a_batch_is(db):
+    for name in ("bat", "bat2"):
+        db.table(name, "k int, c int, v blob, PRIMARY KEY (k, c)")
+    db.table("w", "k int, c int, d text, st text static, v blob, x int, l list<int>, m map<text, int>, s set<text>, PRIMARY KEY (k, c, d)")
+    db.table("cnt", "k int, c int, n counter, PRIMARY KEY (k, c)")
+    large = lambda k, bytes_count, table="bat": f"INSERT INTO {table} (k, c, v) VALUES ({k}, 1, 0x{'00' * bytes_count})"
+    with pytest.raises(InvalidRequest, match="code=2200.*message=\"Batch too large\""):
+        db.execute(f"BEGIN BATCH {large(1, 30000)}; {large(2, 30000)}; APPLY BATCH")
+    assert db.rows("SELECT k FROM bat") == []
+    if db.version < 4:  # warnings begin with v4
+        return
+    too_large = lambda tables, size: f"Batch for [{', '.join(f'{db.keyspace}.{table}' for table in tables)}] is of size {size}, exceeding specified threshold of 5120 by {size - 5120}."
+    for statements, size in SIZES:
+        for kind in ("", "UNLOGGED"):
+            (warning,) = warnings_of(db, kind, [large(900, 6000)] + statements)
+            assert warning in (too_large(["w", "bat"], size), too_large(["bat", "w"], size)), statements
+    # The limit itself is not too large; one partition is never measured, nor are several tables' of one key.
+    assert warnings_of(db, "", [large(1, 2486), large(2, 2486)]) == []
+    assert warnings_of(db, "", [large(1, 2486), large(2, 2487)]) == [too_large(["bat"], 5121)]
+    assert warnings_of(db, "", [large(1, 60000)]) == warnings_of(db, "UNLOGGED", [large(1, 6000), large(1, 6000, "bat2")]) == []
+    assert db.one("SELECT c FROM bat WHERE k = 1") == (1,)
+    # Keys are counted, not tables; counter batches are not logged either.
+    small = lambda keys, tables: [f"INSERT INTO {table} (k, c, v) VALUES ({k}, 1, 0x)" for k in range(keys) for table in tables]
+    assert warnings_of(db, "UNLOGGED", small(10, ["bat", "bat2"])) == []
+    assert warnings_of(db, "", small(11, ["bat"])) == []
+    (warning,) = warnings_of(db, "UNLOGGED", small(11, ["bat", "bat2"]))
+    assert warning.startswith("Unlogged batch covering 11 partitions detected against tables [")
+    (warning, second) = warnings_of(db, "COUNTER", [f"UPDATE cnt SET n = n + 1 WHERE k = {k} AND c = 1" for k in range(200)])
+    assert warning == too_large(["cnt"], 22000)
+    assert second == (f"Unlogged batch covering 200 partitions detected against table [{db.keyspace}.cnt]. You should use a logged batch "
+                      "for atomicity, or asynchronous writes for performance.")

@@ -92,6 +92,40 @@ def test_system_tables_may_not_be_changed(db):
         db.execute("DROP TABLE system.local")
 
 
+def test_keys_that_are_too_long(db):
+    """A key's columns are summed up without what frames them; what passes is counted again as it is stored."""
+    db.table("one_key", "k text PRIMARY KEY, v int")
+    db.table("two_keys", "a text, b text, c text, v int, PRIMARY KEY ((a, b), c)")
+    db.table("two_clusterings", "k int, c text, d text, v int, PRIMARY KEY (k, c, d)")
+    text = lambda length: "x" * length
+    composite = {(65528, 1, 1): None, (65529, 1, 1): 65536, (65536, 1, 1): 65537, (1, 65536, 1): 65537, (40000, 40000, 1): 80000}
+    cases = [("one_key", ("k",), {(65535,): None, (65536,): 65536}, True), ("two_keys", ("a", "b", "c"), composite, True),
+             ("two_keys", ("a", "b", "c"), {(1, 1, 65535): None, (1, 1, 65536): 65536}, False),
+             ("two_clusterings", ("c", "d"), {(65536, 1): 65537, (40000, 40000): 80000}, False)]
+    for table, columns, lengths, also_reads in cases:
+        given = (("k", 1),) if table == "two_clusterings" else ()
+        for sizes, refused in lengths.items():
+            key = dict(given) | {name: text(size) for name, size in zip(columns, sizes)}
+            shown = {name: str(value) if name == "k" and given else f"'{value}'" for name, value in key.items()}
+            where = lambda values: " AND ".join(f"{name} = {value}" for name, value in values.items())
+            marks = {name: "?" for name in key}
+            statements = lambda values: [
+                f"INSERT INTO {table} ({', '.join(values)}, v) VALUES ({', '.join(values.values())}, 1)",
+                f"UPDATE {table} SET v = 1 WHERE {where(values)}", f"DELETE FROM {table} WHERE {where(values)}",
+                f"SELECT v FROM {table} WHERE {where(values)}"]
+            prepared = [lambda statement=statement: db.execute(db.session.prepare(statement), list(key.values())) for statement in statements(marks)]
+            simple = [lambda statement=statement: db.execute(statement) for statement in statements(shown)]
+            # The driver cannot make the routing key of a component of more than 65,535 bytes.
+            for runs in (simple, prepared if max(sizes) < 65536 or len(key) == 1 else []):
+                for number, run in enumerate(runs):
+                    if refused is None or (number == 3 and not also_reads):
+                        run()
+                        continue
+                    with pytest.raises(InvalidRequest, match=f"code=2200.*message=\"Key length of {refused} is longer than maximum of 65535\""):
+                        run()
+    assert db.rows(f"SELECT v FROM one_key WHERE token(k) > token('{text(70000)}') AND token(k) < token('{text(70000)}')") == []
+
+
 @pytest.fixture(scope="module")
 def three_replicas(db):
     name = f"{db.keyspace}_rf3"

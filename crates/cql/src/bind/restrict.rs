@@ -440,9 +440,8 @@ pub fn partition_key(components: &[Bytes]) -> Result<PartitionKey, QueryError> {
         check_key_bytes(only.len())?;
         return Ok(PartitionKey::new(only.clone()));
     }
-    for component in components {
-        check_key_bytes(component.len())?;
-    }
+    // As in Cassandra: first the components alone, then with their lengths.
+    check_key_bytes(components.iter().map(Bytes::len).sum())?;
     let key = PartitionKey::compose(components);
     check_key_bytes(key.len())?;
     Ok(PartitionKey::new(key.into()))
@@ -459,9 +458,7 @@ fn check_key_bytes(bytes: usize) -> Result<(), QueryError> {
 
 /// The clustering of complete values, checked.
 pub fn clustering(values: Vec<Bytes>, types: &[(CqlType, bool)]) -> Result<Clustering, QueryError> {
-    for value in &values {
-        check_key_bytes(value.len())?;
-    }
+    check_key_bytes(values.iter().map(Bytes::len).sum())?;
     Ok(Clustering::new(values.into_iter().map(Some).collect(), types))
 }
 

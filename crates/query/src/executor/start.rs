@@ -16,8 +16,9 @@ use runtime::Runtime;
 use storage::{Engine, EngineOptions, History};
 use uuid::Uuid;
 
+use super::batch_size::LastTold;
 use super::seal::Seal;
-use super::{Executor, Published};
+use super::{BatchLimits, Executor, Published};
 use crate::prepared::PreparedCache;
 use crate::schema::rows;
 use crate::system::definitions;
@@ -51,6 +52,7 @@ pub fn open(
     runtime: &Runtime,
     identity: NodeIdentity,
     mut options: EngineOptions,
+    batch_limits: BatchLimits,
 ) -> Result<Arc<Executor>, SourceError> {
     let clock = runtime.clone();
     options.history =
@@ -82,6 +84,8 @@ pub fn open(
         runtime: runtime.clone(),
         coordinator,
         seal: Seal::new(&identity.seal_key),
+        batch_limits,
+        batches_told: LastTold::default(),
         identity,
         published: ArcSwap::from_pointee(Published { schema: schema.clone(), epoch: 1 }),
         epoch: AtomicU64::new(1),

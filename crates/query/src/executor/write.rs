@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cluster::Strategy;
 use coordinator::{Consistency, write_failed};
 use cql::ast::BatchKind;
@@ -15,16 +16,10 @@ use model::{
     QueryError, ReadCommand, Row, Slice, Slices, Table, Unfiltered,
 };
 
-use super::{Answer, AnswerRows, Done, Executor, RequestOptions, check_writable};
+use super::{Answer, AnswerRows, Done, Executor, RequestOptions, batch_size, check_writable};
 use crate::modify::cas::{self, CasAnswer};
 use crate::modify::{self, Existing, WriteContext};
 use crate::statement::{Statement, check_batch};
-
-/// Bytes of a batch over several partitions that are worth a warning, and that are refused.
-const BATCH_WARN_BYTES: usize = 5 * 1024;
-const BATCH_FAIL_BYTES: usize = 50 * 1024;
-/// Partitions of an unlogged batch that are worth a warning.
-const UNLOGGED_WARN_PARTITIONS: usize = 10;
 
 /// A statement of a batch, with values of its own if it came in a BATCH message.
 pub type BatchPart<'b> = (&'b Modify, &'b Strategy, Option<&'b [BoundValue]>);
@@ -134,7 +129,8 @@ impl Executor {
         options.timestamp_us.get_or_insert_with(|| self.unique_us());
         let mutations = self.coordinator.read_first(|| self.mutations_of(parts, &options)).await?;
         let mutations = join(mutations);
-        let warnings = check_size(kind, &mutations)?;
+        let now = self.runtime.clock().monotonic();
+        let warnings = batch_size::check(&self.batch_limits, kind, &mutations, &self.batches_told, now)?;
         if kind == BatchKind::Logged && self.needs_batchlog(&mutations) {
             self.write_logged(mutations).await?;
             return Ok(Done { answer: Answer::Void, warnings, events: Vec::new() });
@@ -177,6 +173,7 @@ impl Executor {
         options: &RequestOptions,
     ) -> Result<Vec<Mutation>, QueryError> {
         let mut all: Vec<Mutation> = Vec::with_capacity(parts.len());
+        let mut earlier = Earlier::default();
         for (modify, _, values) in parts {
             let part_options = with_values(options, *values);
             let ctx = self.write_context(&part_options)?;
@@ -191,11 +188,14 @@ impl Executor {
             let mut existing = |key: &PartitionKey, clustering: Option<&Clustering>| {
                 let mut found = self.existing(&modify.table, key, clustering)?;
                 if modify.table.is_counter {
-                    overlay(&mut found, &all, &modify.table, key, clustering);
+                    earlier.overlay(&mut found, &modify.table, key, clustering);
                 }
                 Ok(found)
             };
             let made = modify::mutations(modify, &ctx, &mut existing)?;
+            if modify.table.is_counter {
+                made.iter().for_each(|mutation| earlier.add(mutation));
+            }
             all.extend(made);
         }
         Ok(all)
@@ -332,25 +332,55 @@ impl Executor {
     }
 }
 
-/// What is there after earlier statements of the batch: a counter that goes up twice goes up by both.
-fn overlay(
-    found: &mut Existing,
-    earlier: &[Mutation],
-    table: &Table,
-    key: &PartitionKey,
-    clustering: Option<&Clustering>,
-) {
-    let merged = |old: Option<Row>, new: &Row| match old {
-        Some(old) => Some(model::merge::merge_rows(table, old, new.clone())),
-        None => Some(new.clone()),
-    };
-    for mutation in earlier.iter().filter(|mutation| mutation.table.id == table.id && mutation.key == *key) {
+/// What earlier statements of the batch make of counters: one that goes up twice goes up by both. By partition and
+/// clustering, as a batch may hold 65,535 of them.
+#[derive(Default)]
+struct Earlier {
+    partitions: HashMap<(model::TableId, Bytes), EarlierRows>,
+}
+
+#[derive(Default)]
+struct EarlierRows {
+    static_row: Option<Row>,
+    /// By the byte-comparable form of their clustering.
+    rows: HashMap<Bytes, Row>,
+}
+
+impl Earlier {
+    fn add(&mut self, mutation: &Mutation) {
+        let table = &mutation.table;
+        let rows = self.partitions.entry((table.id, mutation.key.key.clone())).or_default();
         if let Some(row) = &mutation.update.static_row {
-            found.static_row = merged(found.static_row.take(), row);
+            rows.static_row = Some(merged(table, rows.static_row.take(), row));
         }
-        for row in mutation.update.rows.iter().filter(|row| Some(&row.clustering) == clustering) {
-            found.row = merged(found.row.take(), row);
+        for row in &mutation.update.rows {
+            let old = rows.rows.remove(&row.clustering.order);
+            rows.rows.insert(row.clustering.order.clone(), merged(table, old, row));
         }
+    }
+
+    /// Lays over what was read of a row what this batch has changed of it.
+    fn overlay(
+        &self,
+        found: &mut Existing,
+        table: &Table,
+        key: &PartitionKey,
+        clustering: Option<&Clustering>,
+    ) {
+        let Some(earlier) = self.partitions.get(&(table.id, key.key.clone())) else { return };
+        if let Some(row) = &earlier.static_row {
+            found.static_row = Some(merged(table, found.static_row.take(), row));
+        }
+        if let Some(row) = clustering.and_then(|clustering| earlier.rows.get(&clustering.order)) {
+            found.row = Some(merged(table, found.row.take(), row));
+        }
+    }
+}
+
+fn merged(table: &Table, old: Option<Row>, new: &Row) -> Row {
+    match old {
+        Some(old) => model::merge::merge_rows(table, old, new.clone()),
+        None => new.clone(),
     }
 }
 
@@ -407,40 +437,4 @@ fn merge_all(table: &Table, mut updates: Vec<PartitionUpdate>) -> PartitionUpdat
         updates = merged;
     }
     updates.pop().unwrap_or_default()
-}
-
-/// Refuses batches that are too large over several partitions, and warns of those that soon will be.
-fn check_size(kind: BatchKind, mutations: &[Mutation]) -> Result<Vec<String>, QueryError> {
-    let mut warnings = Vec::new();
-    if mutations.len() < 2 {
-        return Ok(warnings);
-    }
-    let mut encoded = Vec::new();
-    for mutation in mutations {
-        model::codec::encode_update(&mutation.update, &mut encoded);
-    }
-    let mut tables: Vec<String> =
-        mutations.iter().map(|m| format!("{}.{}", m.table.keyspace, m.table.name)).collect();
-    tables.sort();
-    tables.dedup();
-    let tables = tables.join(", ");
-    let bytes = encoded.len();
-    if bytes > BATCH_FAIL_BYTES {
-        return Err(QueryError::invalid("Batch too large"));
-    }
-    if bytes > BATCH_WARN_BYTES {
-        warnings.push(format!(
-            "Batch for [{tables}] is of size {bytes}, exceeding specified threshold of {BATCH_WARN_BYTES} by {}.",
-            bytes - BATCH_WARN_BYTES
-        ));
-    }
-    if kind == BatchKind::Unlogged && mutations.len() > UNLOGGED_WARN_PARTITIONS {
-        let which = if tables.contains(", ") { "tables" } else { "table" };
-        warnings.push(format!(
-            "Unlogged batch covering {} partitions detected against {which} [{tables}]. You should use a logged batch for \
-             atomicity, or asynchronous writes for performance.",
-            mutations.len()
-        ));
-    }
-    Ok(warnings)
 }

@@ -124,3 +124,16 @@ fn caches_are_cassandras() {
     check_error(&file("row_cache_size: much\n"), "row_cache_size");
     check_error(&file("row_cache_save_period: soon\n"), "row_cache_save_period");
 }
+
+#[test]
+fn thresholds_of_batches_have_two_names_and_cassandras_defaults() {
+    let batches = |text: &str| Config::load(&file(text)).expect("thresholds").batches;
+    let default = batches("");
+    assert_eq!((default.warn_bytes, default.fail_bytes, default.warn_partitions), (5120, 51_200, 10));
+    let set = batches(
+        "batch_size_warn_threshold: 1KiB\nbatch_size_fail_threshold_in_kb: 2\n\
+         unlogged_batch_across_partitions_warn_threshold: 3\n",
+    );
+    assert_eq!((set.warn_bytes, set.fail_bytes, set.warn_partitions), (1024, 2048, 3));
+    check_error(&file("batch_size_fail_threshold: 2000000000MiB\n"), "batch_size_fail_threshold");
+}

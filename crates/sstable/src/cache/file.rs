@@ -81,9 +81,10 @@ impl Drop for CachedFile {
     }
 }
 
-/// Stored bytes that a sequential read has fetched in one piece.
+/// Stored bytes that a sequential read has fetched in one piece: so few that they are still in a core's cache when they
+/// are unpacked.
 const AHEAD_BYTES_MIN: usize = 64 << 10;
-const AHEAD_BYTES_MAX: usize = 512 << 10;
+const AHEAD_BYTES_MAX: usize = 128 << 10;
 
 /// Reads blocks one after the other: it fetches larger and larger pieces, and puts nothing into a cache that
 /// is full.

@@ -11,8 +11,8 @@ use super::info::CompressionInfo;
 use crate::descriptor::{Component, Descriptor};
 use crate::error::WriteError;
 
-/// Bytes that are gathered before one write.
-const WRITE_BYTES: usize = 1 << 20;
+/// Bytes that are gathered before one write: so few that the kernel copies them out of a core's cache.
+const WRITE_BYTES: usize = 128 << 10;
 
 /// A file that is written from its start to its end.
 pub(crate) struct Appender {

@@ -43,7 +43,7 @@ const SHARED_BYTES_MIN: usize = 256;
 
 /// Where a row stands, byte-comparable. Its first bytes are kept in a word too: they tell most places apart, and bytes
 /// that were just written one by one are slow to be read at once.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Place {
     bytes: Vec<u8>,
     head: u64,
@@ -57,13 +57,13 @@ fn head_of(bytes: &[u8]) -> u64 {
     if let Some(head) = bytes.first_chunk() {
         return u64::from_be_bytes(*head);
     }
-    let (Some(start), Some(end)) = (bytes.first_chunk(), bytes.last_chunk()) else {
-        let mut head = [0; HEAD_BYTES];
-        head[..bytes.len()].copy_from_slice(bytes);
-        return u64::from_be_bytes(head);
-    };
-    let end = u64::from(u32::from_be_bytes(*end)) << (8 * (HEAD_BYTES - bytes.len()));
-    u64::from(u32::from_be_bytes(*start)) << 32 | end
+    // Two parts, which may overlap.
+    if let (Some(start), Some(end)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let end = u64::from(u32::from_be_bytes(*end)) << (8 * (HEAD_BYTES - bytes.len()));
+        return u64::from(u32::from_be_bytes(*start)) << 32 | end;
+    }
+    let put = |head, (place, byte): (usize, &u8)| head | u64::from(*byte) << (56 - 8 * place);
+    bytes.iter().enumerate().fold(0, put)
 }
 
 impl Place {
@@ -138,8 +138,8 @@ impl Place {
 /// half of its decoding.
 #[derive(Default)]
 pub(crate) struct Places {
-    /// The place of the row that is being read.
-    pub(crate) place: Place,
+    /// The place of the row that is being read. Boxed, as it changes places with the last one for each row.
+    pub(crate) place: Box<Place>,
     shared: BytesMut,
     /// Bytes that are shared next; 0: there was no row.
     next_bytes: usize,

@@ -263,7 +263,7 @@ impl Layout {
     }
 
     /// Reads the marker of a row.
-    #[inline]
+    #[inline(always)]
     pub(super) fn liveness(&self, body: &mut Cursor<'_>, flags: u8) -> Result<Liveness, Fault> {
         let mut liveness = Liveness::NONE;
         if flags & HAS_TIMESTAMP != 0 {
@@ -279,7 +279,7 @@ impl Layout {
     }
 
     /// Reads the times of a cell with these flags.
-    #[inline]
+    #[inline(always)]
     pub(super) fn cell_times(
         &self,
         body: &mut Cursor<'_>,

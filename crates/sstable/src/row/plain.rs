@@ -50,7 +50,7 @@ impl Layout {
     }
 
     /// Reads a row's body, which must end where `body` does.
-    #[inline]
+    #[inline(always)]
     fn plain_body(&self, body: &mut Cursor<'_>, flags: u8, parts: &mut PlainParts) -> Result<bool, Fault> {
         body.uvint()?;
         parts.liveness = self.liveness(body, flags)?;
@@ -86,7 +86,7 @@ impl Layout {
         Ok(!(parts.liveness.is_none() && parts.cells.is_empty()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain_cell(
         &self,
         body: &mut Cursor<'_>,

@@ -19,7 +19,8 @@ use super::fixtures::some_slices;
 use super::support::{Partition, TableBuilder, drain, drain_all};
 use crate::metadata::EncodingStatsCollector;
 use crate::{
-    Compression, Compressor, Copied, Descriptor, SsTable, Version, Walk, WriteError, WriteOptions, Writer,
+    Component, Compression, Compressor, Copied, CopyInput, Descriptor, SsTable, Version, Walk, WriteError,
+    WriteOptions, Writer,
 };
 
 const NOW_US: i64 = 1_700_000_000_000_000;
@@ -376,7 +377,8 @@ fn what_is_copied_is_what_was_written() {
                 writer.begin_partition(&header).unwrap();
                 copied = Copied::Some;
                 while copied == Copied::Some {
-                    copied = writer.copy(&mut walk, map, 1 + prng.below(100)).unwrap();
+                    let input = CopyInput { walk: &mut walk, map };
+                    copied = writer.copy(table, &mut [input], 1 + prng.below(100)).unwrap();
                     copied_count += 1;
                 }
                 if writer.is_partition_empty() {
@@ -418,6 +420,179 @@ fn what_is_copied_is_what_was_written() {
         assert_eq!(numbers(is), numbers(was), "seed {seed}");
     }
     assert!(copied_count > 1_000, "only {copied_count}");
+}
+
+/// A part of a case: an input that shares some rows with the others, some of them of other times.
+fn part_of(prng: &mut Prng, case: &Case, is_plain: bool) -> Case {
+    let mut partitions = case.partitions.clone();
+    let later = |prng: &mut Prng, timestamp_us: &mut i64| {
+        *timestamp_us = timestamp_us.saturating_add(prng.below(3) as i64);
+    };
+    for partition in &mut partitions {
+        if is_plain {
+            partition.header.deletion = DeletionTime::LIVE;
+        }
+        if prng.chance(0.7) {
+            partition.header.static_row = None;
+        }
+        let keeps_markers = !is_plain && prng.chance(0.3);
+        partition.items.retain_mut(|item| match item {
+            Unfiltered::Marker(_) => keeps_markers,
+            Unfiltered::Row(row) => {
+                let is_changed = prng.chance(0.5);
+                if is_plain {
+                    row.deletion = DeletionTime::LIVE;
+                    row.liveness = Liveness { timestamp_us: NOW_US, ..Liveness::NONE };
+                }
+                for (_, data) in &mut row.columns {
+                    let cells: Vec<&mut Cell> = match data {
+                        ColumnData::Cell(cell) => vec![cell],
+                        ColumnData::Complex { deletion, cells } => {
+                            if is_plain {
+                                *deletion = DeletionTime::LIVE;
+                            }
+                            cells.iter_mut().map(|(_, cell)| cell).collect()
+                        }
+                    };
+                    for cell in cells {
+                        if is_plain {
+                            *cell = Cell::live(cell.timestamp_us, cell.value.clone());
+                        }
+                        if is_changed {
+                            later(prng, &mut cell.timestamp_us);
+                        }
+                    }
+                }
+                prng.chance(0.5) && !row.is_empty()
+            }
+        });
+    }
+    partitions.retain(|partition| {
+        let header = &partition.header;
+        !partition.items.is_empty() || header.static_row.is_some() || !header.deletion.is_live()
+    });
+    Case { table: case.table.clone(), partitions, options: case.options.clone() }
+}
+
+/// Copied from several inputs is, byte by byte, what their merged streams give.
+#[test]
+fn what_is_copied_of_several_is_what_they_merge_to() {
+    let mut copied_bytes = 0;
+    for seed in 0..150 {
+        let mut prng = Prng::from_seed(seed);
+        let case = Case::random(&mut prng);
+        let table = &case.table;
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(seed));
+        disk.create_dir_all(Path::new("/t")).unwrap();
+        let is_plain = prng.chance(0.7);
+        let mut inputs = Vec::new();
+        for id in 1..=prng.between(2, 4) {
+            let part = part_of(&mut prng, &case, is_plain);
+            if part.partitions.is_empty() {
+                continue;
+            }
+            let descriptor = Descriptor::new("/t", id);
+            let mut writer = Writer::create(&disk, &descriptor, table, part.options.clone()).unwrap();
+            for partition in &part.partitions {
+                writer.append(&mut partition.stream()).unwrap();
+            }
+            writer.finish().unwrap();
+            inputs.push(SsTable::open(&disk, &descriptor).unwrap());
+        }
+        let outputs: Vec<SsTableBytes> = [true, false]
+            .into_iter()
+            .zip(98..)
+            .filter_map(|(copies, id)| {
+                let descriptor = Descriptor::new("/t", id);
+                let writer = Writer::create(&disk, &descriptor, table, case.options.clone()).unwrap();
+                let written = merge_into(writer, table, &inputs, copies.then_some(&mut prng));
+                copied_bytes += written?;
+                Some(SsTableBytes::of(&disk, &descriptor))
+            })
+            .collect();
+        assert!(outputs.is_empty() || outputs[0] == outputs[1], "seed {seed}");
+    }
+    assert!(copied_bytes > 100_000, "only {copied_bytes}");
+}
+
+/// What of an output must be the same however its rows came there.
+#[derive(PartialEq)]
+struct SsTableBytes(Vec<Vec<u8>>);
+
+impl SsTableBytes {
+    fn of(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> SsTableBytes {
+        let components = [
+            Component::Data,
+            Component::Partitions,
+            Component::Rows,
+            Component::Filter,
+            Component::Statistics,
+        ];
+        SsTableBytes(components.map(|one| disk.read_all(&descriptor.path(one)).unwrap()).to_vec())
+    }
+}
+
+/// Merges all partitions, copying what can be if there is a `prng`; returns the bytes that were copied. `None` if
+/// there was nothing.
+fn merge_into(
+    mut writer: Writer,
+    table: &Arc<Table>,
+    inputs: &[Arc<SsTable>],
+    mut prng: Option<&mut Prng>,
+) -> Option<u64> {
+    let mut copied_bytes = 0;
+    let mut walks: Vec<Walk> = inputs.iter().map(|input| Walk::new(input, table).unwrap()).collect();
+    let maps: Vec<_> = walks.iter().map(|walk| writer.copy_map(walk)).collect();
+    let mut heads: Vec<Option<PartitionKey>> =
+        walks.iter_mut().map(|walk| walk.advance().unwrap().cloned()).collect();
+    while let Some(key) = heads.iter().flatten().min().cloned() {
+        let is_here = |index: &usize| heads[*index].as_ref() == Some(&key);
+        let here: Vec<usize> = (0..heads.len()).filter(is_here).collect();
+        let is_live = here.iter().all(|index| {
+            let header = walks[*index].header();
+            header.deletion.is_live() && header.static_row.is_none() && maps[*index].is_some()
+        });
+        let mut begun = false;
+        if let Some(prng) = prng.as_mut().filter(|_| is_live) {
+            let header = walks[here[0]].header().clone();
+            writer.begin_partition(&header).unwrap();
+            begun = true;
+            let before = writer.data_bytes();
+            let mut copied = Copied::Some;
+            while copied == Copied::Some {
+                let chosen = walks.iter_mut().enumerate().filter(|(index, _)| here.contains(index));
+                let mut copies: Vec<_> = chosen
+                    .map(|(index, walk)| CopyInput { walk, map: maps[index].as_ref().unwrap() })
+                    .collect();
+                copied = writer.copy(table, &mut copies, 1 + prng.below(100)).unwrap();
+            }
+            copied_bytes += writer.data_bytes() - before;
+            if writer.is_partition_empty() {
+                writer.cancel_partition();
+                begun = false;
+            }
+        }
+        let streams = here.iter().map(|index| walks[*index].stream()).collect();
+        let mut merged = model::merge::merge_streams(table.clone(), streams, false).unwrap();
+        if begun {
+            while let Some(unfiltered) = merged.next().unwrap() {
+                writer.add(unfiltered).unwrap();
+            }
+            writer.end_partition().unwrap();
+        } else {
+            writer.append(&mut *merged).unwrap();
+        }
+        drop(merged);
+        for index in here {
+            heads[index] = walks[index].advance().unwrap().cloned();
+        }
+    }
+    if writer.partitions() == 0 {
+        writer.abort();
+        return None;
+    }
+    writer.finish().unwrap();
+    Some(copied_bytes)
 }
 
 /// A scan of a part of the ring whose streams are read in part, dropped, or kept.

@@ -128,16 +128,23 @@ impl Merge {
         }
     }
 
-    /// The one input that has the partition of [`Merge::next_key`], if no other has it. Its walk stands there.
-    pub(crate) fn take_only(&mut self) -> Option<usize> {
-        let Reverse((key, index)) = self.heads.pop()?;
-        if self.heads.peek().is_some_and(|Reverse((other, _))| *other == key) {
-            self.heads.push(Reverse((key, index)));
-            return None;
-        }
-        self.lent.push(index);
+    /// Takes the partition of [`Merge::next_key`]: the walks of the inputs that have it stand there.
+    pub(crate) fn take(&mut self) {
+        self.take_lent();
         self.count_merged();
-        Some(index)
+    }
+
+    /// The inputs whose partition was taken last, ascending, and their walks.
+    pub(crate) fn taken(&mut self) -> impl Iterator<Item = (usize, &mut Walk)> {
+        let mut inputs = &mut self.inputs[..];
+        let mut before = 0;
+        // Equal keys leave the heap in this order.
+        self.lent.iter().filter_map(move |index| {
+            let (one, behind) =
+                std::mem::take(&mut inputs).split_at_mut(index - before).1.split_first_mut()?;
+            (inputs, before) = (behind, index + 1);
+            Some((*index, &mut one.walk))
+        })
     }
 
     /// The walk of an input.
@@ -145,15 +152,14 @@ impl Merge {
         &mut self.inputs[index].walk
     }
 
-    /// An error of an input.
-    pub(crate) fn failed(&self, index: usize, error: ReadError) -> SourceError {
-        self.inputs[index].failed(error)
+    /// An error of one of the inputs whose partition was taken last.
+    pub(crate) fn failed(&self, taken: usize, error: ReadError) -> SourceError {
+        self.inputs[self.lent[taken]].failed(error)
     }
 
     /// The partition of [`Merge::next_key`].
     pub(crate) fn stream(&mut self) -> Result<Box<dyn PartitionStream>, SourceError> {
-        self.take_lent();
-        self.count_merged();
+        self.take();
         self.rest()
     }
 

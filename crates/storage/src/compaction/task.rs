@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::partition::{PartitionStream, SourceError};
-use model::{Table, TokenRange};
-use sstable::{Copied, CopyError, CopyMap, Descriptor, SsTable, WriteOptions, Writer};
+use model::{PartitionHeader, Table, TokenRange};
+use sstable::{Copied, CopyError, CopyInput, CopyMap, Descriptor, SsTable, WriteOptions, Writer};
 
 use super::context::{Claim, Context, Progress};
 use super::cut::Cut;
@@ -105,8 +105,8 @@ pub(crate) struct Task {
     elsewhere: Arc<Elsewhere>,
     pub(super) merge: Option<Merge>,
     current: Option<Box<dyn PartitionStream>>,
-    /// The input whose partition is being copied row by row, as it is.
-    copying: Option<usize>,
+    /// The partition that was taken last is being copied row by row, as it is.
+    is_copying: bool,
     /// How rows of each input pass into the output at hand.
     maps: Vec<Option<CopyMap>>,
     /// A partition was begun in `writer`.
@@ -141,7 +141,7 @@ impl Task {
             claim: Some(claim),
             merge: None,
             current: None,
-            copying: None,
+            is_copying: false,
             maps: Vec::new(),
             is_open: false,
             writer: None,
@@ -198,12 +198,12 @@ impl Task {
             if partitions.is_multiple_of(LOOK_EVERY) && read(self) - read_from >= STEP_BYTES {
                 break;
             }
-            if self.current.is_none() && self.copying.is_none() && !self.next_partition()? {
+            if self.current.is_none() && !self.is_copying && !self.next_partition()? {
                 return Ok(true);
             }
             elements += 1;
-            if let Some(input) = self.copying {
-                self.copy_rows(input)?;
+            if self.is_copying {
+                self.copy_rows()?;
                 continue;
             }
             self.copy(STEP_ELEMENTS_COUNT - elements, &mut elements)?;
@@ -226,10 +226,9 @@ impl Task {
             }
             merge.skip();
         }
-        if self.plan.garbage.is_none()
-            && let Some(input) = merge.take_only()
-        {
-            return self.begin_copy(input).map(|()| true);
+        if self.plan.garbage.is_none() {
+            merge.take();
+            return self.begin_copy().map(|()| true);
         }
         let mut stream = merge.stream().map_err(failed)?;
         if let Some(option) = self.plan.garbage
@@ -242,20 +241,16 @@ impl Task {
         Ok(true)
     }
 
-    /// Begins with a partition that only one input has: rows pass as they are as long as nothing is deleted or expires.
-    fn begin_copy(&mut self, input: usize) -> Result<(), Failure> {
+    /// Begins with the partition that was taken: rows pass as they are as long as nothing is deleted or expires.
+    fn begin_copy(&mut self) -> Result<(), Failure> {
         let merge = self.merge.as_mut().expect("it is merging");
-        let header = merge.walk(input).header();
-        let limits = self.plan.limits;
-        let is_plain = header.deletion.is_live()
-            && header.static_row.as_ref().is_none_or(|row| row.deletion.is_live() && !limits.concern(row));
-        if is_plain {
-            let header = header.clone();
+        if let Some(header) = plain_header(merge, self.plan.limits) {
             self.open_output(&header.key)?;
-            if self.maps[input].is_some() {
+            let merge = self.merge.as_mut().expect("it is merging");
+            if merge.taken().all(|(input, _)| self.maps[input].is_some()) {
                 let (writer, _) = self.writer.as_mut().expect("it was opened");
                 writer.begin_partition(&header).map_err(write_failed)?;
-                (self.is_open, self.copying) = (true, Some(input));
+                (self.is_open, self.is_copying) = (true, true);
                 return Ok(());
             }
         }
@@ -271,19 +266,26 @@ impl Task {
     }
 
     /// Copies rows as they are.
-    fn copy_rows(&mut self, input: usize) -> Result<(), Failure> {
+    fn copy_rows(&mut self) -> Result<(), Failure> {
         let merge = self.merge.as_mut().expect("it is merging");
         let (writer, _) = self.writer.as_mut().expect("a partition was begun in it");
-        let map = self.maps[input].as_ref().expect("it can be copied from");
-        let copied = match writer.copy(merge.walk(input), map, STEP_BYTES) {
+        let maps = &self.maps;
+        let mut inputs: Vec<CopyInput<'_>> = merge
+            .taken()
+            .map(|(input, walk)| CopyInput {
+                walk,
+                map: maps[input].as_ref().expect("it can be copied from"),
+            })
+            .collect();
+        let copied = match writer.copy(&self.table, &mut inputs, STEP_BYTES) {
             Ok(copied) => copied,
-            Err(CopyError::Read(error)) => return Err(failed(merge.failed(input, error))),
+            Err(CopyError::Read(taken, error)) => return Err(failed(merge.failed(taken, error))),
             Err(CopyError::Write(error)) => return Err(write_failed(error)),
         };
         if copied == Copied::Some {
             return Ok(());
         }
-        self.copying = None;
+        self.is_copying = false;
         let is_empty = writer.is_partition_empty();
         if is_empty {
             writer.cancel_partition();
@@ -453,6 +455,28 @@ impl Task {
             give_up(&self.context, sstable.descriptor(), begun);
         }
     }
+}
+
+/// The header of the partition that was taken, if nothing in it is deleted or expires, and nothing is to be merged.
+fn plain_header(merge: &mut Merge, limits: Limits) -> Option<PartitionHeader> {
+    let mut merged: Option<PartitionHeader> = None;
+    for (_, walk) in merge.taken() {
+        let header = walk.header();
+        let is_plain = header.deletion.is_live()
+            && header.static_row.as_ref().is_none_or(|row| row.deletion.is_live() && !limits.concern(row));
+        if !is_plain {
+            return None;
+        }
+        match &mut merged {
+            None => merged = Some(header.clone()),
+            Some(merged) => match (&merged.static_row, &header.static_row) {
+                (Some(_), Some(_)) => return None,
+                (None, Some(row)) => merged.static_row = Some(row.clone()),
+                (_, None) => {}
+            },
+        }
+    }
+    merged
 }
 
 /// Removes an unfinished output; what cannot be removed now is, with its mark, at the next start.

@@ -18,7 +18,7 @@ use stdx::vint;
 use crate::cursor::{Cursor, Fault, describe};
 use crate::error::{ReadError, WriteError};
 use crate::metadata::EncodingStats;
-use crate::row::clustering::{decode_values, place_of};
+use crate::row::clustering::{Place, decode_values, place_of};
 use crate::row::columns::Layout;
 use crate::row::deletion::Form;
 use crate::row::flags::*;
@@ -77,7 +77,7 @@ pub enum CopyError {
 pub(crate) struct CopyState {
     /// The first and the last row, if they were copied: place, and values as stored.
     first: Option<(Vec<u8>, Vec<u8>)>,
-    last: (Vec<u8>, Vec<u8>),
+    last: (Place, Vec<u8>),
     pub(crate) has_last: bool,
     body: Vec<u8>,
     /// Where the inputs stand; kept for its buffers.
@@ -90,7 +90,7 @@ struct Head {
     next: Extent,
     position: u64,
     /// Of a row.
-    place: Vec<u8>,
+    place: Place,
 }
 
 impl CopyState {
@@ -101,7 +101,7 @@ impl CopyState {
 
     /// The place of the last row, if it was copied.
     pub(crate) fn last_place(&self) -> Option<&[u8]> {
-        self.has_last.then_some(&self.last.0)
+        self.has_last.then_some(self.last.0.bytes())
     }
 
     pub(crate) fn has_first(&self) -> bool {
@@ -110,23 +110,23 @@ impl CopyState {
 
     /// The bounds of the rows that were copied: before the first, behind the last.
     pub(crate) fn bounds(&self, types: &[(CqlType, bool)]) -> (Option<Bound>, Option<Bound>) {
-        let bound = |(place, values): &(Vec<u8>, Vec<u8>), kind: BoundKind| {
+        let bound = |place: &[u8], values: &[u8], kind: BoundKind| {
             let values = decode_values(&mut Cursor::new(values), None, types).unwrap_or_default();
-            let mut order = place.clone();
+            let mut order = place.to_vec();
             order.pop();
             order.push(bound_terminator(kind));
             Bound { kind, values, order: order.into() }
         };
         (
-            self.first.as_ref().map(|first| bound(first, BoundKind::InclusiveStart)),
-            self.has_last.then(|| bound(&self.last, BoundKind::InclusiveEnd)),
+            self.first.as_ref().map(|(place, values)| bound(place, values, BoundKind::InclusiveStart)),
+            self.has_last.then(|| bound(self.last.0.bytes(), &self.last.1, BoundKind::InclusiveEnd)),
         )
     }
 
     /// The places of the first and the last row, if both were copied.
     pub(crate) fn ends(&self) -> Option<(&[u8], &[u8])> {
         let first = self.first.as_ref().filter(|_| self.has_last)?;
-        Some((&first.0, &self.last.0))
+        Some((&first.0, self.last.0.bytes()))
     }
 }
 
@@ -145,7 +145,7 @@ enum Extent {
 
 /// Looks at an element; of a row the byte-comparable place is then in `place`.
 #[inline]
-fn extent(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)], place: &mut Vec<u8>) -> Result<Extent, Fault> {
+fn extent(cursor: &mut Cursor<'_>, types: &[(CqlType, bool)], place: &mut Place) -> Result<Extent, Fault> {
     let flags = cursor.u8()?;
     if flags == END_OF_PARTITION {
         return Ok(Extent::End);
@@ -192,10 +192,10 @@ fn least(heads: &[Head]) -> Option<(usize, Option<usize>)> {
     let mut rows = heads.iter().enumerate().filter(|(_, head)| head.is_row());
     let (mut first, mut second) = (rows.next()?.0, None);
     for (index, head) in rows {
-        if head.place < heads[first].place {
+        if head.place.is_before(&heads[first].place) {
             second = Some(first);
             first = index;
-        } else if second.is_none_or(|second: usize| head.place < heads[second].place) {
+        } else if second.is_none_or(|second: usize| head.place.is_before(&heads[second].place)) {
             second = Some(index);
         }
     }
@@ -425,7 +425,7 @@ impl Writer {
                     return Ok(Copied::UpToOther);
                 }
                 head.look(input).map_err(|error| CopyError::Read(first, error))?;
-                let is_next = second.is_none_or(|second| heads[first].place < heads[second].place);
+                let is_next = second.is_none_or(|second| heads[first].place.is_before(&heads[second].place));
                 if !(is_next && heads[first].is_row() && self.data_bytes() < until) {
                     break;
                 }
@@ -459,7 +459,7 @@ impl Writer {
             return Ok(false);
         };
         if is_first {
-            state.first = Some((head.place.clone(), values.to_vec()));
+            state.first = Some((head.place.bytes().to_vec(), values.to_vec()));
         }
         state.has_last = true;
         std::mem::swap(&mut state.last.0, &mut head.place);
@@ -505,11 +505,17 @@ impl Writer {
 
     fn check_order(
         &mut self,
-        place: &[u8],
+        place: &Place,
         input: &mut CopyInput<'_>,
         index: usize,
     ) -> Result<(), CopyError> {
-        if self.last_place().is_none_or(|last| last < place) {
+        let state = self.copy_state();
+        let is_in_order = if state.has_last {
+            state.last.0.is_before(place)
+        } else {
+            self.last_place().is_none_or(|last| place.cmp(last).is_gt())
+        };
+        if is_in_order {
             return Ok(());
         }
         let cursor = &input.walk.source().cursor;
@@ -524,6 +530,6 @@ impl CopyState {
     }
 
     pub(crate) fn place_of_last(&self) -> &[u8] {
-        &self.last.0
+        self.last.0.bytes()
     }
 }

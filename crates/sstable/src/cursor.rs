@@ -62,6 +62,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A cursor over the next `count` bytes alone, with the same positions; this one goes past them.
+    #[inline(always)]
     pub(crate) fn split(&mut self, count: usize) -> Result<Cursor<'a>, Fault> {
         let start = self.at;
         self.take(count)?;
@@ -136,6 +137,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A uvint that says how many bytes or elements follow.
+    #[inline]
     pub(crate) fn length(&mut self) -> Result<usize, Fault> {
         let length = self.uvint()?;
         usize::try_from(length)
@@ -144,6 +146,7 @@ impl<'a> Cursor<'a> {
             .ok_or(Fault::Bad("a length is out of range"))
     }
 
+    #[inline]
     pub(crate) fn vbytes(&mut self) -> Result<&'a [u8], Fault> {
         let length = self.length()?;
         self.take(length)

@@ -8,7 +8,7 @@ use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
 use crate::index::{Block, Blocks, RowIndex};
 use crate::reader::SsTable;
-use crate::row::clustering::Places;
+use crate::row::clustering::{Place, Places};
 use crate::row::columns::Layout;
 use crate::row::decode::Item;
 
@@ -26,7 +26,7 @@ pub(crate) struct Source {
     /// The range deletion that is open here.
     pub(crate) open: Option<DeletionTime>,
     /// Where the last element stood; empty: there was none. Copied, as a shared one would cost an allocation a row.
-    last_place: Vec<u8>,
+    last_place: Box<Place>,
     places: Places,
     /// The block that was gone to begins at or behind this place.
     separator: Option<(Vec<u8>, bool)>,
@@ -73,7 +73,7 @@ impl Source {
             rows,
             header: PartitionHeader { key, deletion, static_row },
             open: None,
-            last_place: Vec::new(),
+            last_place: Box::default(),
             places: Places::default(),
             separator: None,
             is_at_end: false,
@@ -116,14 +116,13 @@ impl Source {
                 return Ok(item);
             }
         };
-        if !self.last_place.is_empty() && *self.last_place >= **place {
+        if !self.last_place.is_empty() && self.last_place.cmp(place).is_ge() {
             return Err(self.cursor.corrupt(NOT_ASCENDING));
         }
         if self.separator.take().is_some_and(|separator| is_elsewhere(place, &separator)) {
             return Err(self.cursor.corrupt(ELSEWHERE));
         }
-        self.last_place.clear();
-        self.last_place.extend_from_slice(place);
+        self.last_place.set(place);
         Ok(item)
     }
 
@@ -159,7 +158,7 @@ impl Source {
             return Ok(None);
         }
         self.arrive()?;
-        Ok(Some(PlainRow { bytes: self.cursor.window(), order: &self.last_place, parts }))
+        Ok(Some(PlainRow { bytes: self.cursor.window(), order: self.last_place.bytes(), parts }))
     }
 
     /// The plain row that was read at this place before, in place.
@@ -175,7 +174,7 @@ impl Source {
         if !self.cursor.parse(|_, cursor| layout.plain(cursor, until, place, parts))? {
             return Err(self.cursor.corrupt(CHANGED));
         }
-        Ok(PlainRow { bytes: self.cursor.window(), order: &self.places.place, parts })
+        Ok(PlainRow { bytes: self.cursor.window(), order: self.places.place.bytes(), parts })
     }
 
     /// As [`Source::plain_at`], taken out.
@@ -201,10 +200,10 @@ impl Source {
     #[inline]
     fn arrive(&mut self) -> Result<(), ReadError> {
         let place = &mut self.places.place;
-        if self.last_place >= *place {
+        if !self.last_place.is_before(place) {
             return Err(self.cursor.corrupt(NOT_ASCENDING));
         }
-        if self.separator.take().is_some_and(|separator| is_elsewhere(place, &separator)) {
+        if self.separator.take().is_some_and(|separator| is_elsewhere(place.bytes(), &separator)) {
             return Err(self.cursor.corrupt(ELSEWHERE));
         }
         std::mem::swap(&mut self.last_place, place);

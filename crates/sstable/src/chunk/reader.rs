@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use runtime::DiskFile;
 use stdx::crc::crc32;
+use stdx::prefetch::prefetch_bytes;
 
 use super::PLAIN_CHUNK_BYTES;
 use super::info::CompressionInfo;
@@ -225,6 +226,9 @@ fn compare_crc(computed: u32, stored: Option<u32>) -> Result<(), String> {
 /// Bytes behind a piece of two chunks that are copied together with it: the most rows end within them.
 const JOINED_BYTES: usize = 256;
 
+/// How far in front of what is parsed its memory is asked for: a few rows.
+const LOOK_AHEAD_BYTES: usize = 1024;
+
 /// A place in the uncompressed stream, with the bytes around it.
 pub(crate) struct DataCursor {
     data: Arc<DataFile>,
@@ -303,7 +307,9 @@ impl DataCursor {
             let mut cursor = Cursor::starting_at(&self.window, self.at);
             match parse(&self.window, &mut cursor) {
                 Ok(parsed) => {
-                    self.at = cursor.position();
+                    let end = cursor.position();
+                    self.look_ahead(end);
+                    self.at = end;
                     return Ok(parsed);
                 }
                 Err(Fault::Bad(found)) => return Err(self.corrupt(found)),
@@ -315,6 +321,16 @@ impl DataCursor {
                     self.fill(more)?;
                 }
             }
+        }
+    }
+
+    /// Asks for the memory some way behind `end`, up to which the piece goes that was just parsed: of a block that was
+    /// not used for long each row would have to wait for it.
+    #[inline]
+    fn look_ahead(&self, end: usize) {
+        let wanted = (self.at + LOOK_AHEAD_BYTES)..(end + LOOK_AHEAD_BYTES).min(self.window.len());
+        if let Some(bytes) = self.window.get(wanted) {
+            prefetch_bytes(bytes);
         }
     }
 

@@ -1,8 +1,10 @@
 //! Clustering values: for every 32 columns two bits each for empty and null, then the values.
 
+use std::cmp::Ordering;
+
 use bytes::{Bytes, BytesMut};
 use model::plain::Span;
-use model::value::comparable::{ROW_TERMINATOR, encode_clustering_value, encode_prefix};
+use model::value::comparable::{NEXT, ROW_TERMINATOR, encode_clustering_value, short_form};
 use model::{CqlType, Value};
 use stdx::vint;
 
@@ -39,12 +41,105 @@ pub(crate) fn encode_values(values: &[Value], types: &[(CqlType, bool)], out: &m
 const SHARED_BYTES_MAX: usize = 4096;
 const SHARED_BYTES_MIN: usize = 256;
 
+/// Where a row stands, byte-comparable. Its first bytes are kept in a word too: they tell most places apart, and bytes
+/// that were just written one by one are slow to be read at once.
+#[derive(Clone, Default, PartialEq)]
+pub(crate) struct Place {
+    bytes: Vec<u8>,
+    head: u64,
+}
+
+const HEAD_BYTES: usize = 8;
+
+/// The first bytes in the order of their comparison, zeros behind them.
+#[inline]
+fn head_of(bytes: &[u8]) -> u64 {
+    if let Some(head) = bytes.first_chunk() {
+        return u64::from_be_bytes(*head);
+    }
+    // Two parts, which may overlap.
+    if let (Some(start), Some(end)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let end = u64::from(u32::from_be_bytes(*end)) << (8 * (HEAD_BYTES - bytes.len()));
+        return u64::from(u32::from_be_bytes(*start)) << 32 | end;
+    }
+    let put = |head, (place, byte): (usize, &u8)| head | u64::from(*byte) << (56 - 8 * place);
+    bytes.iter().enumerate().fold(0, put)
+}
+
+impl Place {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.head = 0;
+    }
+
+    /// Takes these bytes instead of its own.
+    pub(crate) fn set(&mut self, bytes: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.head = head_of(bytes);
+    }
+
+    /// Where it stands to these bytes.
+    #[inline]
+    pub(crate) fn cmp(&self, bytes: &[u8]) -> Ordering {
+        self.head.cmp(&head_of(bytes)).then_with(|| (*self.bytes).cmp(bytes))
+    }
+
+    /// True if the other one stands behind this.
+    #[inline]
+    pub(crate) fn is_before(&self, other: &Place) -> bool {
+        match self.head.cmp(&other.head) {
+            Ordering::Equal => self.bytes < other.bytes,
+            order => order.is_lt(),
+        }
+    }
+
+    /// Appends `count` bytes, 8 at most, the high ones of a word with zeros below.
+    #[inline]
+    fn put(&mut self, word: u64, count: usize) {
+        let at = self.bytes.len();
+        if at < HEAD_BYTES {
+            self.head |= word >> (8 * at);
+        }
+        self.bytes.extend_from_slice(&word.to_be_bytes());
+        self.bytes.truncate(at + count);
+    }
+
+    /// Appends a clustering value.
+    #[inline]
+    fn put_value(&mut self, value: Option<&[u8]>, ty: &CqlType, reversed: bool) {
+        if let Some(form) = value.and_then(|value| short_form(ty, value)) {
+            let (word, count) = form;
+            let flip = if reversed { u64::MAX << (64 - 8 * count) } else { 0 };
+            self.put(u64::from(NEXT) << 56, 1);
+            self.put(word ^ flip, count);
+        } else {
+            encode_clustering_value(value, ty, reversed, &mut self.bytes);
+            self.head = head_of(&self.bytes);
+        }
+    }
+
+    /// Ends the place of a row.
+    #[inline]
+    fn end_row(&mut self) {
+        self.put(u64::from(ROW_TERMINATOR) << 56, 1);
+    }
+}
+
 /// Where the rows of a stream stand. All but the first share their bytes: an allocation a row would cost as much as
 /// half of its decoding.
 #[derive(Default)]
 pub(crate) struct Places {
-    /// The place of the row that is being read.
-    pub(crate) place: Vec<u8>,
+    /// The place of the row that is being read. Boxed, as it changes places with the last one for each row.
+    pub(crate) place: Box<Place>,
     shared: BytesMut,
     /// Bytes that are shared next; 0: there was no row.
     next_bytes: usize,
@@ -54,21 +149,24 @@ impl Places {
     /// Takes note of where a row of these values stands.
     pub(crate) fn set(&mut self, values: &[Value], types: &[(CqlType, bool)]) {
         self.place.clear();
-        encode_prefix(values, types, &mut self.place);
-        self.place.push(ROW_TERMINATOR);
+        for (value, (ty, reversed)) in values.iter().zip(types) {
+            self.place.put_value(value.as_deref(), ty, *reversed);
+        }
+        self.place.end_row();
     }
 
     /// The place, to be kept.
     pub(crate) fn keep(&mut self) -> Bytes {
-        if self.next_bytes == 0 || self.place.len() > SHARED_BYTES_MIN {
+        let place = &self.place.bytes;
+        if self.next_bytes == 0 || place.len() > SHARED_BYTES_MIN {
             self.next_bytes = self.next_bytes.max(SHARED_BYTES_MIN);
-            return Bytes::copy_from_slice(&self.place);
+            return Bytes::copy_from_slice(place);
         }
-        if self.shared.capacity() < self.place.len() {
+        if self.shared.capacity() < place.len() {
             self.shared = BytesMut::with_capacity(self.next_bytes);
             self.next_bytes = (2 * self.next_bytes).min(SHARED_BYTES_MAX);
         }
-        self.shared.extend_from_slice(&self.place);
+        self.shared.extend_from_slice(place);
         self.shared.split().freeze()
     }
 }
@@ -103,7 +201,7 @@ pub(crate) fn decode_values(
 pub(crate) fn place_of(
     cursor: &mut Cursor<'_>,
     types: &[(CqlType, bool)],
-    place: &mut Vec<u8>,
+    place: &mut Place,
 ) -> Result<(), Fault> {
     place_with(cursor, types, place, |_| {})
 }
@@ -113,7 +211,7 @@ pub(crate) fn place_of(
 pub(crate) fn place_with(
     cursor: &mut Cursor<'_>,
     types: &[(CqlType, bool)],
-    place: &mut Vec<u8>,
+    place: &mut Place,
     mut each: impl FnMut(Option<Span>),
 ) -> Result<(), Fault> {
     place.clear();
@@ -131,10 +229,10 @@ pub(crate) fn place_with(
                 _ => return Err(Fault::Bad("a clustering value is both empty and null")),
             };
             each(value.map(|value| Span::new(cursor.position() - value.len(), cursor.position())));
-            encode_clustering_value(value, ty, *reversed, place);
+            place.put_value(value, ty, *reversed);
         }
     }
-    place.push(ROW_TERMINATOR);
+    place.end_row();
     Ok(())
 }
 
@@ -168,4 +266,57 @@ pub(crate) fn decode_value(
         Some(buffer) => buffer.slice(cursor.position() - bytes.len()..cursor.position()),
         None => Bytes::copy_from_slice(bytes),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use stdx::prng::Prng;
+
+    use super::*;
+
+    #[test]
+    fn places_compare_as_their_bytes() {
+        let mut random = Prng::from_seed(7);
+        let mut some = || {
+            let count = random.index(13);
+            (0..count).map(|_| *random.choose(&[0, 1, 0x40, 0xff]).unwrap()).collect::<Vec<u8>>()
+        };
+        for _ in 0..200_000 {
+            let (a, b) = (some(), some());
+            let (mut one, mut two) = (Place::default(), Place::default());
+            one.set(&a);
+            two.set(&b);
+            assert_eq!(one.cmp(&b), a.cmp(&b), "{a:02x?} {b:02x?}");
+            assert_eq!(one.is_before(&two), a < b, "{a:02x?} {b:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_the_clustering_in_byte_comparable_form() {
+        let mut random = Prng::from_seed(8);
+        let types = [CqlType::Int, CqlType::Bigint, CqlType::Text, CqlType::Date, CqlType::Timestamp];
+        let mut places = Places::default();
+        for _ in 0..50_000 {
+            let count = 1 + random.index(3);
+            let types: Vec<(CqlType, bool)> =
+                (0..count).map(|_| (random.choose(&types).unwrap().clone(), random.chance(0.5))).collect();
+            let values: Vec<Value> = types
+                .iter()
+                .map(|(ty, _)| {
+                    let bits = random.next_u64() as i64 >> random.below(64);
+                    let bytes = bits.to_be_bytes();
+                    let bytes = &bytes[8 - fixed_bytes(ty).unwrap_or(3)..];
+                    random
+                        .chance(0.9)
+                        .then(|| Bytes::copy_from_slice(if random.chance(0.1) { &[] } else { bytes }))
+                })
+                .collect();
+            places.set(&values, &types);
+            let mut order = Vec::new();
+            model::value::comparable::encode_prefix(&values, &types, &mut order);
+            order.push(ROW_TERMINATOR);
+            assert_eq!(places.place.bytes(), order, "{types:?} {values:02x?}");
+            assert_eq!(places.place.head, head_of(&order), "{types:?} {values:02x?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use model::{
     Row,
 };
 
-use super::clustering::{Places, decode_value, decode_values, place_of};
+use super::clustering::{Place, Places, decode_value, decode_values, place_of};
 use super::columns::{ColumnList, Layout, StoredColumn};
 use super::deletion;
 use super::flags::*;
@@ -102,7 +102,7 @@ impl Layout {
         if self.has_rows_before(after) {
             let mut ahead = cursor.again();
             place_of(&mut ahead, &self.clustering, &mut places.place)?;
-            if *places.place <= *after {
+            if places.place.cmp(after).is_le() {
                 let body_bytes = ahead.length()?;
                 ahead.split(body_bytes)?;
                 *cursor = ahead;
@@ -113,7 +113,7 @@ impl Layout {
         if !self.clustering.is_empty() {
             clustering.values = decode_values(cursor, Some(buffer), &self.clustering)?;
             places.set(&clustering.values, &self.clustering);
-            if *places.place >= *until {
+            if places.place.cmp(until).is_ge() {
                 return Ok(Item::Beyond);
             }
         }
@@ -141,7 +141,7 @@ impl Layout {
         &self,
         cursor: &mut Cursor<'_>,
         after: &[u8],
-        place: &mut Vec<u8>,
+        place: &mut Place,
     ) -> Result<bool, Fault> {
         let mut ahead = cursor.again();
         let flags = ahead.u8()?;
@@ -149,7 +149,7 @@ impl Layout {
             return Ok(false);
         }
         place_of(&mut ahead, &self.clustering, place)?;
-        if **place > *after {
+        if place.cmp(after).is_gt() {
             return Ok(false);
         }
         let body_bytes = ahead.length()?;
@@ -263,7 +263,7 @@ impl Layout {
     }
 
     /// Reads the marker of a row.
-    #[inline]
+    #[inline(always)]
     pub(super) fn liveness(&self, body: &mut Cursor<'_>, flags: u8) -> Result<Liveness, Fault> {
         let mut liveness = Liveness::NONE;
         if flags & HAS_TIMESTAMP != 0 {
@@ -279,7 +279,7 @@ impl Layout {
     }
 
     /// Reads the times of a cell with these flags.
-    #[inline]
+    #[inline(always)]
     pub(super) fn cell_times(
         &self,
         body: &mut Cursor<'_>,

@@ -5,7 +5,7 @@
 use model::plain::Span;
 use model::{PlainCell, PlainParts};
 
-use super::clustering::place_with;
+use super::clustering::{Place, place_with};
 use super::columns::{Layout, StoredColumn};
 use super::decode::whole_body;
 use super::flags::*;
@@ -25,7 +25,7 @@ impl Layout {
         &self,
         cursor: &mut Cursor<'_>,
         until: &[u8],
-        place: &mut Vec<u8>,
+        place: &mut Place,
         parts: &mut PlainParts,
     ) -> Result<bool, Fault> {
         let mut ahead = cursor.again();
@@ -37,7 +37,7 @@ impl Layout {
         }
         parts.clear();
         place_with(&mut ahead, &self.clustering, place, |value| parts.clustering.push(value))?;
-        if !self.clustering.is_empty() && **place >= *until {
+        if !self.clustering.is_empty() && place.cmp(until).is_ge() {
             return Ok(false);
         }
         let body_bytes = ahead.length()?;
@@ -50,7 +50,7 @@ impl Layout {
     }
 
     /// Reads a row's body, which must end where `body` does.
-    #[inline]
+    #[inline(always)]
     fn plain_body(&self, body: &mut Cursor<'_>, flags: u8, parts: &mut PlainParts) -> Result<bool, Fault> {
         body.uvint()?;
         parts.liveness = self.liveness(body, flags)?;
@@ -86,7 +86,7 @@ impl Layout {
         Ok(!(parts.liveness.is_none() && parts.cells.is_empty()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain_cell(
         &self,
         body: &mut Cursor<'_>,

@@ -7,19 +7,29 @@ use stdx::vint::encode_unsigned_vint;
 
 /// Variable length, signed: the more bytes, the farther from zero.
 pub fn encode_signed(value: i64, out: &mut Vec<u8>) {
-    let negative = value < 0;
-    let flip = if negative { 0xff } else { 0 };
-    let magnitude = (if negative { !value } else { value }) as u64;
+    match short_signed(value) {
+        Some((form, count)) => out.extend_from_slice(&form.to_be_bytes()[..count]),
+        None => {
+            out.push(if value < 0 { 0 } else { 0xff });
+            out.extend_from_slice(&(value as u64 ^ 1 << 63).to_be_bytes());
+        }
+    }
+}
+
+/// As [`encode_signed`] in the high bytes of a word, zeros below, and the number of bytes; `None` if that is nine.
+#[inline]
+pub fn short_signed(value: i64) -> Option<(u64, usize)> {
+    let flip = (value >> 63) as u64;
+    let magnitude = value as u64 ^ flip;
     let bits = 64 - (magnitude | 1).leading_zeros() as usize;
     let count = bits / 7 + 1;
-    if count < 9 {
-        let ones = (-0x100_i64 >> count) as u64 & 0xff;
-        let encoded = magnitude | ones << (8 * (count - 1));
-        out.extend(encoded.to_be_bytes()[8 - count..].iter().map(|byte| byte ^ flip));
-    } else {
-        out.push(0xff ^ flip);
-        out.extend((magnitude | 1 << 63).to_be_bytes().iter().map(|byte| byte ^ flip));
+    if count > 8 {
+        return None;
     }
+    let unused = 64 - 8 * count as u32;
+    let ones = (-0x100_i64 >> count) as u64 & 0xff;
+    let form = magnitude << unused | ones << 56;
+    Some((form ^ flip >> unused << unused, count))
 }
 
 /// The bytes of a varint without redundant sign bytes; at least one is left of at least one.

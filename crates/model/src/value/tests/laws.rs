@@ -7,7 +7,7 @@ use stdx::prng::Prng;
 use crate::value::collection::{
     pack, pack_tuple, pack_vector, unpack_list, unpack_map, unpack_tuple, unpack_vector,
 };
-use crate::value::comparable::encode_value;
+use crate::value::comparable::{encode_value, short_form};
 use crate::value::number::bigint_to_varint;
 use crate::{Clustering, CqlType, Value};
 
@@ -110,13 +110,27 @@ fn without_nan<F: Into<f64>>(value: F) -> f64 {
 }
 
 #[track_caller]
-fn for_random_values(law: impl Fn(&CqlType, Vec<u8>, Vec<u8>, &str)) {
+fn for_random_values(mut law: impl FnMut(&CqlType, Vec<u8>, Vec<u8>, &str)) {
     for seed in 0..20_000 {
         let mut random = Prng::from_seed(seed);
         let ty = some_type(&mut random, 3);
         let (a, b) = (value_of(&ty, &mut random), value_of(&ty, &mut random));
         law(&ty, a, b, &format!("seed {seed}, type {}", ty.cql_name()));
     }
+}
+
+#[test]
+fn short_forms_are_the_encodings() {
+    let mut count = 0;
+    for_random_values(|ty, a, _, context| {
+        let Some((word, bytes)) = short_form(ty, &a) else { return };
+        let mut encoded = Vec::new();
+        assert!(encode_value(ty, &a, &mut encoded), "{context}");
+        assert_eq!(word.to_be_bytes()[..bytes], encoded, "{context}: {a:02x?}");
+        assert_eq!(word.checked_shl(8 * bytes as u32).unwrap_or(0), 0, "{context}: zeros behind {a:02x?}");
+        count += 1;
+    });
+    assert!(count > 1000, "{count} short forms");
 }
 
 #[test]

@@ -63,6 +63,9 @@ pub struct EngineArguments {
     /// Memory for memtables and file cache together, half for each
     #[arg(long, default_value_t = 512)]
     memory_mib: u64,
+    /// Seconds that reads, and writes at a rate, are measured at most
+    #[arg(long)]
+    seconds: Option<f64>,
     /// GiB of rows to fill; four times the memory if not given
     #[arg(long)]
     gib: Option<f64>,
@@ -278,6 +281,12 @@ impl Bench<'_> {
         Duration::from_secs_f64(self.arguments.minutes * 60.0 * share)
     }
 
+    /// As [`Bench::time`], for a part that could go on for ever.
+    fn measured(&self, share: f64) -> Duration {
+        let most = self.arguments.seconds.map_or(Duration::MAX, Duration::from_secs_f64);
+        self.time(share).min(most)
+    }
+
     fn random(&mut self) -> Prng {
         self.random.fork()
     }
@@ -334,10 +343,10 @@ impl Bench<'_> {
 
     fn reads(&mut self, layout: Layout, when: &str) -> Outcome<()> {
         let mut points = PointRead { layout: layout.clone(), random: self.random() };
-        let figures = self.drive(&mut points, self.time(READ), None, false)?;
+        let figures = self.drive(&mut points, self.measured(READ), None, false)?;
         self.add(Row::of(&format!("point read {when}"), "read", &figures));
         let mut slices = Slice { layout, random: self.random() };
-        let figures = self.drive(&mut slices, self.time(READ), None, false)?;
+        let figures = self.drive(&mut slices, self.measured(READ), None, false)?;
         self.add(Row::of(&format!("slice of 100 {when}"), "slice", &figures));
         Ok(())
     }
@@ -396,7 +405,7 @@ impl Bench<'_> {
 
     fn write_at(&self, rate: f64) -> Outcome<Figures> {
         let mut work = Fill { layout: self.layout.clone(), next: None, random: self.random.clone() };
-        self.drive(&mut work, self.time(WRITE), Some(rate), false)
+        self.drive(&mut work, self.measured(WRITE), Some(rate), false)
     }
 
     fn keep_compacting(&self, is_over: &AtomicBool) -> Outcome<u64> {
@@ -420,7 +429,7 @@ impl Bench<'_> {
         let note = if written < count { format!("cut at {written}") } else { String::new() };
         self.add(Row::of(&format!("insert of {count} small rows"), "insert", &figures).note(note));
         let mut work = Small { table, count: written.min(count).max(1), next: None, random: self.random() };
-        let figures = self.drive(&mut work, self.time(READ), None, false)?;
+        let figures = self.drive(&mut work, self.measured(READ), None, false)?;
         self.add(Row::of(&format!("read among {count} small rows"), "read", &figures));
         Ok(())
     }

@@ -113,7 +113,8 @@ def test_ttl_and_writetime(db):
     ttl, written = db.one("SELECT ttl(v), writetime(v) FROM aged WHERE k = 1")
     assert 900 < ttl <= 1000 and written == 1234567890
     assert db.one("SELECT ttl(w), writetime(w) FROM aged WHERE k = 1") == (None, None)
-    db.run("UPDATE aged USING TTL ? SET w = ? WHERE k = ?", (1, "gone soon", 1))
+    # Of whole seconds: with a TTL of 1 it may be gone at once.
+    db.run("UPDATE aged USING TTL ? SET w = ? WHERE k = ?", (2, "gone soon", 1))
     assert db.one("SELECT w FROM aged WHERE k = 1") == ("gone soon",)
     time.sleep(2.1)
     assert db.one("SELECT v, w FROM aged WHERE k = 1") == ("x", None)

@@ -68,7 +68,7 @@ pub fn read_unsigned_vint(input: &[u8]) -> Result<(u64, usize), Truncated> {
         let tail = u64::from_be_bytes(*next) >> (64 - 8 * extra);
         // Nothing is left of the first byte when eight follow.
         let head = u64::from(first) & (0x7f_u64 >> extra);
-        return Ok((head << (8 * extra & 63) | tail, 1 + extra));
+        return Ok((head << ((8 * extra) & 63) | tail, 1 + extra));
     }
     let tail = rest.get(..extra).ok_or(Truncated)?;
     let head = u64::from(first) & (0x7f_u64 >> extra);

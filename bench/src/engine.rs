@@ -41,7 +41,7 @@ const AFTER_COMPACT: Duration = Duration::from_secs(3);
 /// A server rests if it takes less than this share of a core for this long; it is waited for this long at most.
 const REST_SHARE: f64 = 0.05;
 const REST: Duration = Duration::from_secs(2);
-const REST_WAIT_MAX: Duration = Duration::from_secs(120);
+const REST_WAIT_MAX: Duration = Duration::from_secs(300);
 const MIB: u64 = 1 << 20;
 
 /// Shares of the time of one server that a part may take at most; `compact` takes what it takes.
@@ -342,6 +342,7 @@ impl Bench<'_> {
     }
 
     fn reads(&mut self, layout: Layout, when: &str) -> Outcome<()> {
+        self.rest()?;
         let mut points = PointRead { layout: layout.clone(), random: self.random() };
         let figures = self.drive(&mut points, self.measured(READ), None, false)?;
         self.add(Row::of(&format!("point read {when}"), "read", &figures));
@@ -428,9 +429,13 @@ impl Bench<'_> {
         let written = work.next.unwrap_or_default();
         let note = if written < count { format!("cut at {written}") } else { String::new() };
         self.add(Row::of(&format!("insert of {count} small rows"), "insert", &figures).note(note));
+        // What was put off while rows came in is done first.
+        self.rest()?;
+        let (_, files) = data_files(&self.dir, &format!("small_{count}"));
         let mut work = Small { table, count: written.min(count).max(1), next: None, random: self.random() };
         let figures = self.drive(&mut work, self.measured(READ), None, false)?;
-        self.add(Row::of(&format!("read among {count} small rows"), "read", &figures));
+        let note = format!("in {files} files");
+        self.add(Row::of(&format!("read among {count} small rows"), "read", &figures).note(note));
         Ok(())
     }
 }

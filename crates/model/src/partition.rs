@@ -1,5 +1,6 @@
 //! Partitions: rows and range tombstones together, as they are written and as they are read.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::key::{Bound, PartitionKey};
@@ -99,6 +100,9 @@ pub struct PartitionHeader {
 /// Why a source of rows could not go on (a corrupt file, a disk error): shown to the client as a read failure.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Who looks at rows in place. The row at which it breaks is taken too.
+pub type TakePlain<'t> = &'t mut dyn FnMut(PlainRow<'_>) -> ControlFlow<()>;
+
 /// One source's view of one partition: the header, then its unfiltereds in clustering order (or its
 /// reverse), range tombstones clipped to the slices asked for.
 pub trait PartitionStream: Send {
@@ -107,11 +111,11 @@ pub trait PartitionStream: Send {
     /// The next row or marker, `None` at the end.
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError>;
 
-    /// The next row in place, if one comes next that is plain and that nothing shadows. `None` says nothing of what
-    /// comes: nothing was taken, and [`PartitionStream::next`] has it. Both give the same rows, in any mixture.
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
-        let _ = parts;
-        Ok(None)
+    /// Gives `take` the rows that come next in place, as long as they are plain, nothing shadows them and `take` goes on;
+    /// returns how many. What comes then is left to [`PartitionStream::next`]. Both give the same rows, in any mixture.
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
+        let _ = (parts, take);
+        Ok(0)
     }
 }
 

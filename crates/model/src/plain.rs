@@ -2,7 +2,7 @@
 //!
 //! Most rows hold cells of one value each and nothing else. Of such a row a source need not make a [`Row`], whose parts
 //! are allocations and reference counts: it says where its values stand in the bytes around it
-//! ([`PartitionStream::next_plain`](crate::partition::PartitionStream::next_plain)). A row with a deletion of its own
+//! ([`PartitionStream::plain_rows`](crate::partition::PartitionStream::plain_rows)). A row with a deletion of its own
 //! or with a multi-cell column is not plain and comes as a [`Row`].
 //!
 //! Never here: what a deletion outside the row shadows. A plain row is one that nothing shadows.

@@ -8,6 +8,8 @@
 //!
 //! Never here: sockets, other nodes, clocks (`now_s` comes with the request).
 
+use std::ops::ControlFlow;
+
 use cql::ast::Operator;
 use cql::bind::restrict;
 use cql::bind::select::{Access, Filter, FilterKind, Partitions, SelectPlan};
@@ -16,8 +18,8 @@ use model::partition::{PartitionIterator, PartitionStream};
 use model::read::{Place, Position};
 use model::value::collection;
 use model::{
-    Bound, BoundKind, BoundValue, Clustering, PartitionKey, PartitionSelection, PlainParts, QueryError,
-    ReadCommand, Row, Slice, Slices, Token, Unfiltered, Value,
+    Bound, BoundKind, BoundValue, Clustering, PartitionKey, PartitionSelection, PlainParts, PlainRow,
+    QueryError, ReadCommand, Row, Slice, Slices, Token, Unfiltered, Value,
 };
 
 pub mod paging;
@@ -420,49 +422,41 @@ impl Run<'_> {
         let mut found = false;
         if !(self.plan.distinct && static_row.is_some()) {
             let mut parts = std::mem::take(&mut self.parts);
-            loop {
-                let whole;
-                let row = match partition.next_plain(&mut parts).map_err(source_failed)? {
-                    Some(row) => RowRef::Plain(row),
-                    None => match partition.next().map_err(source_failed)? {
-                        Some(Unfiltered::Row(row)) => {
-                            whole = row;
-                            RowRef::Whole(&whole)
-                        }
-                        Some(Unfiltered::Marker(_)) => {
-                            self.count_tombstone(&header.key)?;
-                            continue;
-                        }
-                        None => break,
-                    },
-                };
-                self.look_at_clock()?;
-                if !row.is_live(self.now_s) {
-                    self.count_tombstone(&header.key)?;
-                    continue;
-                }
-                found = true;
-                self.live_count += 1;
+            let live_before = self.live_count;
+            let mut read = |run: &mut Self, row: RowRef<'_>| {
                 let view = RowView {
                     key: &components,
                     statics: static_row.as_ref(),
                     row: Some(row),
-                    now_s: self.now_s,
+                    now_s: run.now_s,
                 };
-                if !self.passes(&view)? {
-                    continue;
+                run.read_row(&view, row, &header.key, &mut left, sink)
+            };
+            let end = loop {
+                let mut end = Ok(None);
+                let take = &mut |row: PlainRow<'_>| {
+                    end = read(self, RowRef::Plain(row));
+                    if matches!(end, Ok(None)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                };
+                partition.plain_rows(&mut parts, take).map_err(source_failed)?;
+                if let Some(flow) = end? {
+                    break flow;
                 }
-                let is_new = self.groups.as_ref().is_none_or(|groups| groups.starts_new(self.plan, &view));
-                if left == 0 && is_new {
-                    break;
+                match partition.next().map_err(source_failed)? {
+                    Some(Unfiltered::Row(row)) => {
+                        if let Some(flow) = read(self, RowRef::Whole(&row))? {
+                            break flow;
+                        }
+                    }
+                    Some(Unfiltered::Marker(_)) => self.count_tombstone(&header.key)?,
+                    None => break Flow::GoOn,
                 }
-                match self.take(&view, &header.key, &mut left, sink)? {
-                    Flow::GoOn if (left > 0 || self.plan.group_by.is_some()) && !self.plan.distinct => {}
-                    Flow::GoOn => break,
-                    Flow::Stop => return Ok(Flow::Stop),
-                }
-            }
+            };
             self.parts = parts;
+            if end == Flow::Stop {
+                return Ok(end);
+            }
+            found = self.live_count > live_before;
         }
         if !found && !is_resumed && static_row.is_some() && !self.plan.restricts_rows() && left > 0 {
             let view =
@@ -472,6 +466,35 @@ impl Run<'_> {
             }
         }
         Ok(Flow::GoOn)
+    }
+
+    /// A row that was read; `None`: the next one is wanted, else how to go on behind the partition.
+    #[inline]
+    fn read_row(
+        &mut self,
+        view: &RowView<'_>,
+        row: RowRef<'_>,
+        key: &PartitionKey,
+        left: &mut u64,
+        sink: &mut dyn RowSink,
+    ) -> Result<Option<Flow>, QueryError> {
+        self.look_at_clock()?;
+        if !row.is_live(self.now_s) {
+            self.count_tombstone(key)?;
+            return Ok(None);
+        }
+        self.live_count += 1;
+        if !self.passes(view)? {
+            return Ok(None);
+        }
+        let is_new = self.groups.as_ref().is_none_or(|groups| groups.starts_new(self.plan, view));
+        if *left == 0 && is_new {
+            return Ok(Some(Flow::GoOn));
+        }
+        Ok(match self.take(view, key, left, sink)? {
+            Flow::GoOn if (*left > 0 || self.plan.group_by.is_some()) && !self.plan.distinct => None,
+            flow => Some(flow),
+        })
     }
 
     /// One row of the result, or one more of a group.

@@ -199,6 +199,16 @@ impl Runtime {
         job
     }
 
+    /// As [`Runtime::background`], for work that falls behind those who make it: at the same priority as theirs.
+    pub fn hurried<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Job<T> {
+        let (work, job) = job(work);
+        match &self.kind {
+            Kind::Real(shared) => shared.hurried.submit(work),
+            Kind::Sim(node) => node.submit(work),
+        }
+        job
+    }
+
     /// As [`Runtime::background`], for flushes: writes may come to wait for them, so compactions do not hold them up.
     pub fn flushing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Job<T> {
         let (work, job) = job(work);

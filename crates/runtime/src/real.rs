@@ -47,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) blocking: Pool,
     pub(crate) background: Pool,
+    pub(crate) hurried: Pool,
     pub(crate) flushing: Pool,
     shards: Vec<shard::Mailbox>,
 }
@@ -101,6 +102,7 @@ impl RealRuntime {
             disk: Arc::new(RealDisk),
             blocking: Pool::new("blocking", BLOCKING_THREADS_MAX, None),
             background: Pool::new("background", shards, Some(BACKGROUND_NICENESS)),
+            hurried: Pool::new("hurried", shards, None),
             flushing: Pool::new("flush", FLUSHING_THREADS_MAX, Some(FLUSHING_NICENESS)),
             shards: mailboxes,
         });
@@ -149,6 +151,7 @@ impl Drop for RealRuntime {
         }
         self.shared.blocking.stop();
         self.shared.background.stop();
+        self.shared.hurried.stop();
         self.shared.flushing.stop();
     }
 }

@@ -10,6 +10,8 @@ use crate::cursor::{Cursor, Fault};
 const EXCESS_BITS: u64 = 20;
 /// Most bits per key that are ever used.
 const BITS_PER_KEY_MAX: u32 = 20;
+/// Number of hashes, number of words.
+const HEAD_BYTES: usize = 8;
 /// The filters of more keys than these would need are left smaller: 2 GiB of bits.
 const WORDS_MAX: u64 = 1 << 28;
 
@@ -38,30 +40,34 @@ impl Filter {
         Some(Filter { hashes, bits: vec![0; words as usize * 8] })
     }
 
-    /// `is_3x`: bits stand in big-endian words.
-    pub(crate) fn parse(bytes: &[u8], is_3x: bool) -> Result<Filter, Fault> {
-        let mut cursor = Cursor::new(bytes);
+    /// `bytes`: the file, which may be large, so it is not copied. `is_3x`: bits stand in big-endian words.
+    pub(crate) fn parse(mut bytes: Vec<u8>, is_3x: bool) -> Result<Filter, Fault> {
+        let mut cursor = Cursor::new(&bytes);
         let hashes = cursor.u32()?;
         if hashes == 0 || hashes > 255 {
             return Err(Fault::Bad("the number of hashes is out of range"));
         }
         let words = cursor.count(8)?;
-        let mut bits = cursor.take(words * 8)?.to_vec();
-        if is_3x {
-            bits.as_chunks_mut::<8>().0.iter_mut().for_each(|word| word.reverse());
-        }
+        cursor.take(words * 8)?;
         if !cursor.is_at_end() || words == 0 {
             return Err(Fault::Bad("the length does not fit the number of bits"));
         }
-        Ok(Filter { hashes, bits })
+        bytes.drain(..HEAD_BYTES);
+        if is_3x {
+            bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|word| word.reverse());
+        }
+        Ok(Filter { hashes, bits: bytes })
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(8 + self.bits.len());
-        out.extend_from_slice(&self.hashes.to_be_bytes());
-        out.extend_from_slice(&((self.bits.len() / 8) as u32).to_be_bytes());
-        out.extend_from_slice(&self.bits);
-        out
+    /// The file in two parts: what stands before the bits, and these.
+    pub(crate) fn parts(&self) -> ([u8; HEAD_BYTES], &[u8]) {
+        let words = (self.bits.len() / 8) as u64;
+        ((u64::from(self.hashes) << 32 | words).to_be_bytes(), &self.bits)
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bits.len()
     }
 
     pub(crate) fn add(&mut self, key: &[u8]) {
@@ -150,10 +156,11 @@ mod tests {
             filter.add(key);
             assert!(filter.may_contain(murmur3_x64_128(key)));
         }
-        let bytes = filter.encode();
+        let (head, bits) = filter.parts();
+        let bytes = [&head, bits].concat();
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "0000000500000002844221060001040000a602200400c008");
-        assert_eq!(Filter::parse(&bytes, false), Ok(filter.clone()));
+        assert_eq!(Filter::parse(bytes, false), Ok(filter.clone()));
         assert!(!filter.may_contain(murmur3_x64_128(b"absent")));
     }
 }

@@ -10,7 +10,7 @@ use model::{PartitionKey, Slices, Table};
 use runtime::{Disk, OpenMode};
 
 use crate::cache::keys::{KeyCache, OwnKeys};
-use crate::cache::{BlockCache, Caches};
+use crate::cache::{BlockCache, Caches, HeldRoom};
 use crate::chunk::info::CompressionInfo;
 use crate::chunk::reader::{DataCursor, DataFile};
 use crate::cursor::describe;
@@ -46,6 +46,8 @@ pub struct SsTable {
     pub(crate) filter: Option<Filter>,
     /// How the columns map to those of the table that was read last.
     layout: Mutex<Option<(Arc<Table>, Arc<Layout>)>>,
+    /// Room for what it keeps in memory as long as it is open.
+    _held: Option<HeldRoom>,
     /// The last field: its files are closed before.
     farewell: Farewell,
 }
@@ -134,6 +136,8 @@ impl SsTable {
         };
         let data = Arc::new(data);
         let metadata = metadata(&statistics, &index, &data, files.bytes()?);
+        let held_bytes = filter.as_ref().map_or(0, Filter::bytes) + data.held_bytes() + index.held_bytes();
+        let held = cache.map(|cache| cache.make_room(held_bytes as u64));
         Ok(Arc::new(SsTable {
             descriptor: descriptor.clone(),
             metadata,
@@ -142,6 +146,7 @@ impl SsTable {
             index,
             filter,
             layout: Mutex::new(None),
+            _held: held,
             farewell: Farewell::default(),
         }))
     }
@@ -336,7 +341,7 @@ impl Files<'_> {
     /// `None`: there is none, or an empty one.
     fn filter(&self) -> Result<Option<Filter>, ReadError> {
         let bytes = self.whole(Component::Filter)?.filter(|bytes| !bytes.is_empty());
-        let parse = |bytes: Vec<u8>| Filter::parse(&bytes, self.descriptor.version.is_3x());
+        let parse = |bytes: Vec<u8>| Filter::parse(bytes, self.descriptor.version.is_3x());
         bytes
             .map(parse)
             .transpose()

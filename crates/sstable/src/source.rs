@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::partition::TakePlain;
 use model::{DeletionTime, PartitionHeader, PartitionKey, PlainParts, PlainRow, Row};
 
 use crate::chunk::reader::DataCursor;
@@ -142,23 +143,34 @@ impl Source {
         }
     }
 
-    /// The next row in place, if one comes next that is plain and stands before `until`. What is open here is not
+    /// Reads the next row in place, if one comes next that is plain and stands before `until`. What is open here is not
     /// looked at.
-    #[inline]
-    pub(crate) fn next_plain<'r>(
-        &'r mut self,
-        until: &[u8],
-        parts: &'r mut PlainParts,
-    ) -> Result<Option<PlainRow<'r>>, ReadError> {
-        if self.is_at_end {
-            return Ok(None);
-        }
+    #[inline(always)]
+    pub(crate) fn next_plain(&mut self, until: &[u8], parts: &mut PlainParts) -> Result<bool, ReadError> {
         let (layout, place) = (&self.layout, &mut self.places.place);
-        if !self.cursor.parse(|_, cursor| layout.plain(cursor, until, place, parts))? {
-            return Ok(None);
+        if self.is_at_end || !self.cursor.parse(|_, cursor| layout.plain(cursor, until, place, parts))? {
+            return Ok(false);
         }
         self.arrive()?;
-        Ok(Some(PlainRow { bytes: self.cursor.window(), order: self.last_place.bytes(), parts }))
+        Ok(true)
+    }
+
+    /// As [`PartitionStream::plain_rows`](model::partition::PartitionStream::plain_rows), of the rows before `until`.
+    pub(crate) fn plain_rows(
+        &mut self,
+        until: &[u8],
+        parts: &mut PlainParts,
+        take: TakePlain<'_>,
+    ) -> Result<u64, ReadError> {
+        let mut count = 0;
+        while self.next_plain(until, parts)? {
+            count += 1;
+            let row = PlainRow { bytes: self.cursor.window(), order: self.last_place.bytes(), parts };
+            if take(row).is_break() {
+                break;
+            }
+        }
+        Ok(count)
     }
 
     /// The plain row that was read at this place before, in place.

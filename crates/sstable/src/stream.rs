@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::partition::{PartitionStream, SourceError};
-use model::{Bound, DeletionTime, Marker, PartitionHeader, PlainParts, PlainRow, Slice, Slices, Unfiltered};
+use model::partition::{PartitionStream, SourceError, TakePlain};
+use model::{Bound, DeletionTime, Marker, PartitionHeader, PlainParts, Slice, Slices, Unfiltered};
 
 use crate::chunk::reader::DataCursor;
 use crate::error::ReadError;
@@ -89,18 +89,17 @@ impl Forward {
         Ok(())
     }
 
-    #[inline]
-    fn step_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, ReadError> {
+    fn step_plain(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, ReadError> {
         self.approach()?;
-        let Some(slice) = self.slices.front() else { return Ok(None) };
+        let Some(slice) = self.slices.front() else { return Ok(0) };
         let source = &mut self.lease.source;
         // What is open at a slice's start makes a marker there.
         if self.pending.is_some() || (!self.is_inside && source.open.is_some()) {
-            return Ok(None);
+            return Ok(0);
         }
-        let row = source.next_plain(&slice.end.order, parts)?;
-        self.is_inside |= row.is_some();
-        Ok(row)
+        let count = source.plain_rows(&slice.end.order, parts, take)?;
+        self.is_inside |= count > 0;
+        Ok(count)
     }
 
     fn step(&mut self) -> Result<Option<Unfiltered>, ReadError> {
@@ -151,9 +150,8 @@ impl PartitionStream for Forward {
         &self.lease.source.header
     }
 
-    #[inline]
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
-        self.step_plain(parts).map_err(SourceError::from)
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
+        self.step_plain(parts, take).map_err(SourceError::from)
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {
@@ -193,13 +191,18 @@ enum Held {
 }
 
 impl Backward {
-    #[inline]
-    fn step_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, ReadError> {
-        let (Some(slice), Some(current)) = (self.slices.back(), &mut self.current) else { return Ok(None) };
-        let Some(Held::At(position)) = current.buffer.last() else { return Ok(None) };
-        let position = *position;
-        current.buffer.pop();
-        self.lease.source.plain_at(position, &slice.end.order, parts).map(Some)
+    fn step_plain(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, ReadError> {
+        let (Some(slice), Some(current)) = (self.slices.back(), &mut self.current) else { return Ok(0) };
+        let mut count = 0;
+        while let Some(Held::At(position)) = current.buffer.last() {
+            let row = self.lease.source.plain_at(*position, &slice.end.order, parts)?;
+            current.buffer.pop();
+            count += 1;
+            if take(row).is_break() {
+                break;
+            }
+        }
+        Ok(count)
     }
 
     fn step(&mut self) -> Result<Option<Unfiltered>, ReadError> {
@@ -269,7 +272,7 @@ impl Current {
                 }
             }
             let position = source.cursor.position();
-            if source.next_plain(until, &mut self.parts)?.is_some() {
+            if source.next_plain(until, &mut self.parts)? {
                 is_inside = true;
                 self.buffer.push(Held::At(position));
                 continue;
@@ -314,9 +317,8 @@ impl PartitionStream for Backward {
         &self.lease.source.header
     }
 
-    #[inline]
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
-        self.step_plain(parts).map_err(SourceError::from)
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
+        self.step_plain(parts, take).map_err(SourceError::from)
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {

@@ -457,7 +457,8 @@ impl Writer {
         let mut files =
             Finisher { disk: self.disk, descriptor: self.descriptor, names: Vec::new(), bytes: 0 };
         if let Some(filter) = &self.filter {
-            files.write(Component::Filter, &filter.encode())?;
+            let (head, bits) = filter.parts();
+            files.write_parts(Component::Filter, &[&head, bits])?;
         }
         let (indexes, summary) = self.index.finish()?;
         indexes.into_iter().for_each(|(component, bytes)| files.written(component, bytes));
@@ -580,8 +581,14 @@ struct Finisher {
 
 impl Finisher {
     fn write(&mut self, component: Component, contents: &[u8]) -> Result<(), WriteError> {
+        self.write_parts(component, &[contents])
+    }
+
+    fn write_parts(&mut self, component: Component, parts: &[&[u8]]) -> Result<(), WriteError> {
         let mut file = Appender::create(&self.disk, &self.descriptor, component)?;
-        file.append(contents)?;
+        for part in parts {
+            file.append(part)?;
+        }
         let bytes = file.finish()?;
         self.written(component, bytes);
         Ok(())

@@ -64,6 +64,12 @@ pub fn read_unsigned_vint(input: &[u8]) -> Result<(u64, usize), Truncated> {
         return Ok((u64::from(first), 1));
     }
     let extra = first.leading_ones() as usize;
+    if let Some(next) = rest.first_chunk() {
+        let tail = u64::from_be_bytes(*next) >> (64 - 8 * extra);
+        // Nothing is left of the first byte when eight follow.
+        let head = u64::from(first) & (0x7f_u64 >> extra);
+        return Ok((head << ((8 * extra) & 63) | tail, 1 + extra));
+    }
     let tail = rest.get(..extra).ok_or(Truncated)?;
     let head = u64::from(first) & (0x7f_u64 >> extra);
     let value = tail.iter().fold(head, |value, &byte| value << 8 | u64::from(byte));

@@ -2,8 +2,8 @@
 
 use super::row::shadow_row;
 use super::stream::{BrokenSource, changed, directed};
-use crate::partition::{Marker, PartitionHeader, PartitionStream, SourceError, Unfiltered};
-use crate::plain::{PlainParts, PlainRow};
+use crate::partition::{Marker, PartitionHeader, PartitionStream, SourceError, TakePlain, Unfiltered};
+use crate::plain::PlainParts;
 use crate::row::DeletionTime;
 
 /// What [`merge_streams`](super::merge_streams) makes of one source. Unlike a merge it does not read a row ahead.
@@ -76,13 +76,12 @@ impl PartitionStream for Single {
         &self.header
     }
 
-    #[inline]
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
         if self.pending.is_some() || self.open.is_some() || !self.header.deletion.is_live() {
-            return Ok(None);
+            return Ok(0);
         }
         // A source that gives rows in place has seen to their order; the last place stays a bound for what follows.
-        self.stream.next_plain(parts)
+        self.stream.plain_rows(parts, take)
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {

@@ -9,9 +9,10 @@ use super::single::Single;
 use super::tombstones::{clip_tombstones, insert_tombstone};
 use crate::key::{Bound, PartitionKey};
 use crate::partition::{
-    Marker, PartitionHeader, PartitionStream, PartitionUpdate, RangeTombstone, SourceError, Unfiltered,
+    Marker, PartitionHeader, PartitionStream, PartitionUpdate, RangeTombstone, SourceError, TakePlain,
+    Unfiltered,
 };
-use crate::plain::{PlainParts, PlainRow};
+use crate::plain::PlainParts;
 use crate::read::Slices;
 use crate::row::{DeletionTime, Row};
 use crate::schema::Table;
@@ -187,10 +188,10 @@ pub trait SlicedRows: Send {
     /// The next row, `None` at the end.
     fn next(&mut self) -> Result<Option<Row>, SourceError>;
 
-    /// As [`PartitionStream::next_plain`].
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
-        let _ = parts;
-        Ok(None)
+    /// As [`PartitionStream::plain_rows`].
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
+        let _ = (parts, take);
+        Ok(0)
     }
 }
 
@@ -261,13 +262,12 @@ impl<R: SlicedRows> PartitionStream for Sliced<R> {
         }
     }
 
-    #[inline]
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
         let is_clear = self.open.is_none() && self.header.deletion.is_live();
         if self.row.is_some() || self.marker.is_some() || !is_clear {
-            return Ok(None);
+            return Ok(0);
         }
-        self.rows.next_plain(parts)
+        self.rows.plain_rows(parts, take)
     }
 }
 

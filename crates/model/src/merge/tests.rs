@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use stdx::prng::Prng;
@@ -261,7 +262,6 @@ fn a_range_cut_in_two_comes_out_of_one_source_as_out_of_two() {
 struct InPlace {
     header: crate::PartitionHeader,
     rest: std::collections::VecDeque<Unfiltered>,
-    shown: Option<crate::Row>,
 }
 
 impl PartitionStream for InPlace {
@@ -273,15 +273,21 @@ impl PartitionStream for InPlace {
         Ok(self.rest.pop_front())
     }
 
-    fn next_plain<'r>(
-        &'r mut self,
-        parts: &'r mut PlainParts,
-    ) -> Result<Option<PlainRow<'r>>, crate::partition::SourceError> {
-        let Some(Unfiltered::Row(row)) = self.rest.front() else { return Ok(None) };
-        self.shown = Some(row.clone());
-        self.rest.pop_front();
-        let order = self.shown.as_ref().map_or(&[][..], |row| &row.clustering.order);
-        Ok(Some(PlainRow { bytes: &[], order, parts }))
+    fn plain_rows(
+        &mut self,
+        parts: &mut PlainParts,
+        take: crate::partition::TakePlain<'_>,
+    ) -> Result<u64, crate::partition::SourceError> {
+        let mut count = 0;
+        while let Some(Unfiltered::Row(row)) = self.rest.front() {
+            count += 1;
+            let flow = take(PlainRow { bytes: &[], order: &row.clustering.order, parts });
+            self.rest.pop_front();
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(count)
     }
 }
 
@@ -307,14 +313,11 @@ fn a_row_that_its_own_source_shadows_is_not_shown_in_place() {
             rest.push_back(Unfiltered::Marker(Marker { bound: last, close: Some(deletion), open: None }));
         }
         let header = crate::PartitionHeader { key: key(), deletion: partition, static_row: None };
-        let mut stream =
-            merge_streams(table(), vec![Box::new(InPlace { header, rest, shown: None })], false).unwrap();
+        let mut stream = merge_streams(table(), vec![Box::new(InPlace { header, rest })], false).unwrap();
         let (mut parts, mut rows_count) = (PlainParts::default(), 0);
         loop {
-            if stream.next_plain(&mut parts).unwrap().is_some() {
-                rows_count += 1;
-                continue;
-            }
+            let take = &mut |_: PlainRow<'_>| ControlFlow::Continue(());
+            rows_count += stream.plain_rows(&mut parts, take).unwrap() as usize;
             match stream.next().unwrap() {
                 Some(Unfiltered::Row(_)) => rows_count += 1,
                 Some(Unfiltered::Marker(_)) => {}

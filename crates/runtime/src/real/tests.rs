@@ -80,6 +80,20 @@ fn long_work_does_not_hold_up_short_work() {
 }
 
 #[test]
+fn hurried_work_yields_to_none_and_waits_for_no_background_work() {
+    let real = RealRuntime::start(1).unwrap();
+    real.block_on(|runtime| async move {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let long = runtime.background(move || held.recv().is_ok());
+        let own = runtime.blocking(|| rustix::process::getpriority_process(None).unwrap()).await;
+        let hurried = runtime.hurried(|| rustix::process::getpriority_process(None).unwrap());
+        assert_eq!(hurried.await, own);
+        release.send(()).unwrap();
+        assert!(long.await);
+    });
+}
+
+#[test]
 fn there_is_a_core_to_run_on() {
     assert!(default_shard_count() >= 1);
     assert!(process_id() > 1);

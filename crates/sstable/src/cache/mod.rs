@@ -12,8 +12,8 @@ pub(crate) mod file;
 pub(crate) mod keys;
 pub mod reads;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -27,6 +27,9 @@ const ENTRIES_COUNT_MIN: usize = 1024;
 /// Parts of the cache, each with a lock of its own, and how small one may be.
 const SHARDS_COUNT_MAX: u64 = 32;
 const SHARD_BYTES_MIN: u64 = 4 << 20;
+
+/// What open SSTables keep for themselves takes all but this part of the capacity.
+const LEFT_PART: u64 = 4;
 
 /// A block of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +60,21 @@ pub struct Caches {
 pub struct BlockCache {
     blocks: Cache<BlockKey, Bytes, Weigh, foldhash::fast::FixedState, DefaultLifecycle<BlockKey, Bytes>>,
     capacity_bytes: u64,
+    /// What open SSTables keep for themselves: Bloom filters, where chunks are.
+    held_bytes: Mutex<u64>,
     next_file: AtomicU64,
+}
+
+/// Memory of an open SSTable, which the cache does without as long as this lives: both together keep to the capacity.
+pub(crate) struct HeldRoom {
+    cache: Arc<BlockCache>,
+    bytes: u64,
+}
+
+impl Drop for HeldRoom {
+    fn drop(&mut self) {
+        self.cache.change_held(|held| held - self.bytes);
+    }
 }
 
 /// What a cache holds, and how often it had what was asked for.
@@ -67,7 +84,7 @@ pub struct BlockCacheStats {
     pub entries: u64,
     /// Bytes of them.
     pub bytes: u64,
-    /// Bytes at most.
+    /// Bytes at most; what open SSTables keep of Bloom filters and the like counts, too.
     pub capacity_bytes: u64,
     /// Those that were asked for and there.
     pub hits: u64,
@@ -87,7 +104,22 @@ impl BlockCache {
             .expect("capacities are given");
         let hasher = foldhash::fast::FixedState::default();
         let blocks = Cache::with_options(options, Weigh, hasher, DefaultLifecycle::default());
-        BlockCache { blocks, capacity_bytes, next_file: AtomicU64::new(1) }
+        BlockCache { blocks, capacity_bytes, held_bytes: Mutex::new(0), next_file: AtomicU64::new(1) }
+    }
+
+    /// Makes room for what an SSTable keeps in memory.
+    pub(crate) fn make_room(self: &Arc<Self>, bytes: u64) -> HeldRoom {
+        self.change_held(|held| held + bytes);
+        HeldRoom { cache: self.clone(), bytes }
+    }
+
+    fn change_held(&self, change: impl FnOnce(u64) -> u64) {
+        let mut held_bytes = self.held_bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        *held_bytes = change(*held_bytes);
+        if self.capacity_bytes > 0 {
+            let least = self.capacity_bytes.div_ceil(LEFT_PART);
+            self.blocks.set_capacity(self.capacity_bytes.saturating_sub(*held_bytes).max(least));
+        }
     }
 
     /// Forgets all blocks.
@@ -109,7 +141,7 @@ impl BlockCache {
 
     /// True if blocks can come in without one that must go.
     fn has_room(&self) -> bool {
-        self.blocks.weight() < self.capacity_bytes / 10 * 9
+        self.blocks.weight() < self.blocks.capacity() / 10 * 9
     }
 
     fn number_file(&self) -> u64 {

@@ -172,6 +172,30 @@ fn scans_of_background_work_leave_the_cache_alone_and_those_of_requests_fill_wha
 }
 
 #[test]
+fn what_open_sstables_keep_in_memory_is_part_of_the_capacity() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let (descriptor, keys, table) = many(&disk, 10_000);
+    let cache = Arc::new(BlockCache::new(200_000));
+    let sstable = SsTable::open_cached(&disk, &descriptor, &with_blocks(&cache)).unwrap();
+    // 10 bits of the Bloom filter for each key, and 8 bytes for each chunk of about 130 keys.
+    let held = 200_000 - cache.blocks.capacity();
+    assert!((12_500..14_000).contains(&held), "{held}");
+    waiting(|| {
+        let mut scan = sstable.scan(&table, None, None, Slices::all(), false).unwrap();
+        assert_eq!(drain_all(&mut *scan).unwrap().len(), keys.len());
+    });
+    assert!(cache.stats().bytes > 100_000);
+    let room = cache.make_room(100_000);
+    assert!(cache.stats().bytes <= 100_000 - held);
+    // However much that is, some of the cache is left.
+    let much = cache.make_room(1 << 40);
+    assert_eq!(cache.blocks.capacity(), 50_000);
+    assert!(cache.stats().bytes <= 50_000);
+    drop((much, room, sstable));
+    assert_eq!(cache.blocks.capacity(), 200_000);
+}
+
+#[test]
 fn a_damaged_block_is_not_cached_and_the_read_that_waits_says_what_it_is() {
     let sim = SimDisk::new(1);
     let disk: Arc<dyn Disk> = Arc::new(sim.clone());

@@ -83,6 +83,14 @@ impl DataFile {
         self.chunks.file_bytes
     }
 
+    /// Bytes of memory that its open file takes: where chunks are, or their CRCs.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match &self.chunks.layout {
+            Layout::Compressed(info) => size_of_val(&*info.offsets),
+            Layout::Plain(crcs) => crcs.as_ref().map_or(0, |crcs| size_of_val(&**crcs)),
+        }
+    }
+
     fn chunk_bytes(&self) -> u64 {
         self.chunks.chunk_bytes()
     }

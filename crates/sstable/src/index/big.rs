@@ -48,6 +48,11 @@ struct Entry {
 }
 
 impl BigIndex {
+    /// Bytes of memory that it takes beside the block cache.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.file.held_bytes() + self.summary.held_bytes()
+    }
+
     /// `summary`: the bytes of Summary.db, if there are any.
     pub(crate) fn open(
         file: Pages,

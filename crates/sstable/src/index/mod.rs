@@ -112,6 +112,15 @@ impl Index {
         }
     }
 
+    /// Bytes of memory that it takes beside the block cache.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Index::Bti { partitions, rows } => partitions.held_bytes() + rows.held_bytes(),
+            Index::Big(big) => big.held_bytes(),
+            Index::Lost { .. } => 0,
+        }
+    }
+
     /// The order of its partitions.
     pub(crate) fn partitioner(&self) -> &Partitioner {
         match self {

@@ -41,6 +41,11 @@ pub(crate) struct PartitionIndex {
 }
 
 impl PartitionIndex {
+    /// Bytes of memory that it takes beside the block cache.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.pages.held_bytes()
+    }
+
     pub(crate) fn open(pages: Pages, partitioner: Partitioner) -> Result<PartitionIndex, ReadError> {
         let bytes = pages.bytes();
         let tail_bytes = TAIL_BYTES_MAX.min(bytes);

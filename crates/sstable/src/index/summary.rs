@@ -43,6 +43,11 @@ impl Summary {
         self.ends.len()
     }
 
+    /// Bytes of memory that it takes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.entries.len() + size_of_val(&*self.ends)
+    }
+
     /// Takes in the next partition of Index.db, the `number`th from 0, if it is due. Takes no more once there are
     /// 2 GiB of entries, which the file could not say.
     pub(crate) fn sample(&mut self, number: u64, key: &[u8], place: u64) {

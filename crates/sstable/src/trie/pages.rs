@@ -62,6 +62,14 @@ impl BlockFile for PlainBlocks {
 }
 
 impl Pages {
+    /// Bytes of memory that it takes beside the block cache.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match &self.source {
+            Source::Whole(bytes) => bytes.len(),
+            Source::Blocks(_) => 0,
+        }
+    }
+
     pub(crate) fn open(
         component: Component,
         file: Arc<dyn DiskFile>,

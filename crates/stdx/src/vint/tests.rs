@@ -4,6 +4,11 @@ use crate::prng::Prng;
 #[track_caller]
 fn check(bytes: &[u8], want: Result<(u64, usize), Truncated>) {
     assert_eq!(read_unsigned_vint(bytes), want, "{bytes:02x?}");
+    // With much behind it, it is read another way.
+    let longer = [bytes, &[0xa5; VINT_BYTES_MAX]].concat();
+    if want.is_ok() {
+        assert_eq!(read_unsigned_vint(&longer), want, "{longer:02x?}");
+    }
 }
 
 #[track_caller]

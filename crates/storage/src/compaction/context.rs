@@ -310,6 +310,9 @@ pub(crate) struct TableCompaction {
     pub flushed_bytes: AtomicU64,
     /// How many compactions its strategy wanted when it was asked last.
     pub pending_count: AtomicUsize,
+    /// How many of its SSTables overlapped then, and how many had been flushed.
+    overlap: AtomicUsize,
+    overlap_at_flush: AtomicU64,
     /// Held while the file `truncated` is changed.
     pub truncated_file: Mutex<()>,
 }
@@ -322,6 +325,19 @@ impl TableCompaction {
     /// True if it is left alone until the next start.
     pub(crate) fn is_suspect(&self, id: u64) -> bool {
         self.suspects.lock().contains(&id)
+    }
+
+    /// Takes note of how many SSTables overlap.
+    pub(crate) fn note_overlap(&self, count: usize) {
+        self.overlap.store(count, Ordering::Relaxed);
+        self.overlap_at_flush.store(self.flushed_count.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// How many SSTables a read may have to ask, about: nobody counts them while all permits are taken.
+    pub(crate) fn overlap(&self) -> usize {
+        let flushed_count = self.flushed_count.load(Ordering::Relaxed);
+        let since = flushed_count.saturating_sub(self.overlap_at_flush.load(Ordering::Relaxed));
+        self.overlap.load(Ordering::Relaxed) + since as usize
     }
 
     /// Waits until nobody has any of these.

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use model::partition::{PartitionHeader, PartitionStream, SourceError};
+use model::partition::{PartitionHeader, PartitionStream, SourceError, TakePlain};
 use model::read::Position;
-use model::{PlainParts, PlainRow, TableId, Token, Unfiltered};
+use model::{PlainParts, TableId, Token, Unfiltered};
 use parking_lot::Mutex;
 use runtime::Disk;
 use sstable::{Descriptor, SsTable};
@@ -382,13 +382,12 @@ impl PartitionStream for Watched {
         self.stream.header()
     }
 
-    #[inline]
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
-        let next = self.stream.next_plain(parts);
-        if let Err(error) = &next {
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
+        let count = self.stream.plain_rows(parts, take);
+        if let Err(error) = &count {
             self.watch.failed(&self.sstable, &**error);
         }
-        next
+        count
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::merge::merge_streams;
-use model::partition::{PartitionHeader, PartitionIterator, PartitionStream, SourceError};
-use model::{PartitionKey, PartitionSelection, PlainParts, PlainRow, ReadCommand, Slices, Table, Unfiltered};
+use model::partition::{PartitionHeader, PartitionIterator, PartitionStream, SourceError, TakePlain};
+use model::{PartitionKey, PartitionSelection, PlainParts, ReadCommand, Slices, Table, Unfiltered};
 use sstable::SsTable;
 
 use super::Core;
@@ -170,11 +170,10 @@ impl PartitionStream for Counting {
         self.stream.header()
     }
 
-    #[inline]
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
-        let row = self.stream.next_plain(parts)?;
-        self.live += u64::from(row.is_some());
-        Ok(row)
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
+        let count = self.stream.plain_rows(parts, take)?;
+        self.live += count;
+        Ok(count)
     }
 
     fn next(&mut self) -> Result<Option<Unfiltered>, SourceError> {

@@ -18,7 +18,7 @@ use crate::OpenError;
 use crate::compaction::context::{Claim, Progress, Running};
 use crate::compaction::facts::{environment_of, facts_of};
 use crate::compaction::purge::Limits;
-use crate::compaction::strategy::{Decision, OutputPlan, Strategy};
+use crate::compaction::strategy::{Decision, OutputPlan, Strategy, overlap_most};
 use crate::compaction::task::{Failure, Plan, Step, Summary, Task};
 use crate::compaction::{History, OperationKind};
 use crate::table::TableState;
@@ -29,6 +29,9 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 /// doubles it.
 const RETRY_MS: u64 = 10_000;
 const RETRY_MS_MAX: u64 = 600_000;
+/// A table of which so many SSTables overlap lags behind its writes: a read may have to ask all of them. Its compactions
+/// yield to requests no longer. The number is that of Cassandra's `max_threshold`.
+const LAGGING_OVERLAP: usize = 32;
 /// Of the disk compactions leave so much free.
 const FREE_PERMILLE: u64 = 50;
 
@@ -168,13 +171,14 @@ impl Core {
         }
         let mut task = Task::new(context, &state, plan, &running.progress, claim);
         let failure = loop {
-            let (returned, step) = self
-                .runtime
-                .background(move || {
-                    let step = task.step();
-                    (task, step)
-                })
-                .await;
+            let take_step = move || {
+                let step = task.step();
+                (task, step)
+            };
+            let lags = state.compaction.overlap() >= LAGGING_OVERLAP;
+            let step =
+                if lags { self.runtime.hurried(take_step) } else { self.runtime.background(take_step) };
+            let (returned, step) = step.await;
             task = returned;
             match step {
                 Ok(Step::More(read_bytes)) => context.throttle(read_bytes, &running.progress).await,
@@ -337,6 +341,7 @@ impl Core {
             compaction.last_expired_check_s.store(now_s, Ordering::Relaxed);
         }
         compaction.pending_count.store(strategy.pending(&facts, now_s, &env), Ordering::Relaxed);
+        compaction.note_overlap(overlap_most(&facts));
         match self.prepare(state, decision?, &sstables, OperationKind::Compaction) {
             Ok(ready) => {
                 // There may be more to do beside it.

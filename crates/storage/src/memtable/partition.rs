@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use model::codec::{decode_own_row, encode_row, plain_parts, row_order, supersedes};
 use model::merge::{Sliced, SlicedRows, clip_tombstones, insert_tombstone, merge_rows, shadow_row};
-use model::partition::{PartitionStream, SourceError};
+use model::partition::{PartitionStream, SourceError, TakePlain};
 use model::{
     Bound, ColumnData, DeletionTime, PartitionHeader, PartitionKey, PartitionUpdate, PlainParts, PlainRow,
     RangeTombstone, Row, Slices, Table,
@@ -274,14 +274,19 @@ impl SlicedRows for PackedRows {
         Ok(None)
     }
 
-    #[inline]
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
-        if self.known.is_some() || !self.advance() {
-            return Ok(None);
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
+        let mut count = 0;
+        while self.known.is_none() && self.advance() {
+            let Some(packed) = self.row() else { break };
+            let Some(order) = plain_parts(packed, parts) else { break };
+            count += 1;
+            let flow = take(PlainRow { bytes: packed, order: order.of(packed), parts });
+            self.is_ahead = false;
+            if flow.is_break() {
+                break;
+            }
         }
-        let Some(order) = self.row().and_then(|packed| plain_parts(packed, parts)) else { return Ok(None) };
-        self.is_ahead = false;
-        Ok(self.row().map(|packed| PlainRow { bytes: packed, order: order.of(packed), parts }))
+        Ok(count)
     }
 }
 

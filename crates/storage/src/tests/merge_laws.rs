@@ -5,6 +5,7 @@
 //! [`super::checker`] sees, with a model of its own.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +18,8 @@ use model::row::EXPIRED_TTL;
 use model::schema::TableOptions;
 use model::{
     Bound, BoundKind, Cell, Clustering, Column, ColumnData, ColumnId, ColumnKind, CqlType, DeletionTime,
-    Liveness, Mutation, PartitionHeader, PartitionSelection, PartitionUpdate, PlainParts, RangeTombstone,
-    ReadCommand, Row, Slice, Slices, Table, TableId, Unfiltered,
+    Liveness, Mutation, PartitionHeader, PartitionSelection, PartitionUpdate, PlainParts, PlainRow,
+    RangeTombstone, ReadCommand, Row, Slice, Slices, Table, TableId, Unfiltered,
 };
 use runtime::sim::SimRuntime;
 use stdx::prng::Prng;
@@ -238,12 +239,15 @@ fn drain_mixed(
     let mut all = Vec::new();
     let mut parts = PlainParts::default();
     loop {
-        if in_place(all.len())
-            && let Some(row) = stream.next_plain(&mut parts).expect("a stream")
-        {
-            IN_PLACE_COUNT.fetch_add(1, Ordering::Relaxed);
-            all.push(Unfiltered::Row(row.to_row()));
-            continue;
+        if in_place(all.len()) {
+            let before = all.len();
+            let take = &mut |row: PlainRow<'_>| {
+                all.push(Unfiltered::Row(row.to_row()));
+                if in_place(all.len()) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            };
+            let count = stream.plain_rows(&mut parts, take).expect("a stream");
+            assert_eq!(count, (all.len() - before) as u64);
+            IN_PLACE_COUNT.fetch_add(count, Ordering::Relaxed);
         }
         let Some(one) = stream.next().expect("a stream") else { break };
         all.push(one);

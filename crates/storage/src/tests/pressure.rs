@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use runtime::sim::{Fault, FaultError, Operation, SimRuntime};
 
-use super::support::{open, options, put, scan, schema, system_table, table, table_in};
+use super::support::{on_real, open, options, put, scan, schema, system_table, table, table_in};
 use crate::{DiskFailurePolicy, Engine, EngineOptions, FlushTarget, WriteError};
 
 const NODE: &str = "/node";
@@ -50,6 +50,47 @@ fn writes_wait_while_flushes_are_slower_and_none_is_refused() {
             assert_eq!(engine.stats().waiting_writes_count, 0);
         });
     }
+}
+
+/// With more SSTables than reads can bear, compactions no longer yield to requests.
+#[test]
+#[cfg(target_os = "linux")]
+fn compactions_that_lag_behind_hurry() {
+    on_real("hurry", |runtime, dir| async move {
+        let engine = open(&runtime, EngineOptions { auto_compaction: false, ..options(&dir) }, &[&table()]);
+        let flush = async |count: i64| {
+            for time in 0..count {
+                // Over all the ring, so that these SSTables have the same density.
+                let rows: Vec<_> = (0..50).map(|key| put(&table(), key, 1, "x", time)).collect();
+                drop(engine.apply_waiting(&rows).await.unwrap());
+                engine.flush(FlushTarget::All).await.unwrap();
+            }
+        };
+        let is_hurried = || {
+            let threads = std::fs::read_dir("/proc/self/task").unwrap();
+            let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")));
+            names.flatten().any(|name| name.starts_with("hurried"))
+        };
+        let is_done = async || {
+            let before = engine.compaction_stats().completed_tasks;
+            engine.set_auto_compaction(&[table().id], true);
+            for _ in 0..500 {
+                runtime.sleep(Duration::from_millis(10)).await;
+                let stats = engine.compaction_stats();
+                if stats.pending.is_empty() && stats.running.is_empty() && stats.completed_tasks > before {
+                    return true;
+                }
+            }
+            false
+        };
+        flush(8).await;
+        assert!(is_done().await);
+        assert!(!is_hurried(), "a few SSTables are no reason to hurry");
+        engine.set_auto_compaction(&[table().id], false);
+        flush(64).await;
+        assert!(is_done().await);
+        assert!(is_hurried());
+    });
 }
 
 /// Fills the memtables while no flush succeeds.

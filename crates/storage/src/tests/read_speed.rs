@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use model::partition::PartitionStream;
@@ -11,7 +12,7 @@ use model::{
     Bound, BoundKind, Clustering, ColumnData, PartitionSelection, PartitionUpdate, ReadCommand, Row, Slice,
     Slices, Table, Unfiltered,
 };
-use model::{ColumnId, CqlType, Liveness, Mutation, PlainParts};
+use model::{ColumnId, CqlType, Liveness, Mutation, PlainParts, PlainRow};
 
 use super::speed::cpu_time;
 use super::support::{key, on_real, open, options, table_in};
@@ -37,9 +38,12 @@ fn count_rows(stream: &mut dyn PartitionStream) -> u32 {
     let mut count = 0;
     let mut parts = PlainParts::default();
     loop {
-        if IN_PLACE.get() && black_box(stream.next_plain(&mut parts).unwrap()).is_some() {
-            count += 1;
-            continue;
+        if IN_PLACE.get() {
+            let take = &mut |row: PlainRow<'_>| {
+                black_box(row);
+                ControlFlow::Continue(())
+            };
+            count += stream.plain_rows(&mut parts, take).unwrap() as u32;
         }
         let Some(unfiltered) = stream.next().unwrap() else { return count };
         count += u32::from(matches!(black_box(unfiltered), Unfiltered::Row(_)));

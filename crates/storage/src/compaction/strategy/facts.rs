@@ -77,6 +77,22 @@ impl SsTableFacts {
     }
 }
 
+/// How many of these overlap at the token where most do: so many a read may have to ask.
+pub fn overlap_most(facts: &[SsTableFacts]) -> usize {
+    let mut firsts: Vec<_> = facts.iter().map(|facts| &facts.first).collect();
+    let mut lasts: Vec<_> = facts.iter().map(|facts| &facts.last).collect();
+    firsts.sort_unstable();
+    lasts.sort_unstable();
+    let mut ended = 0;
+    let at = |(begun, first): (usize, &&PartitionKey)| {
+        while lasts[ended] < *first {
+            ended += 1;
+        }
+        begun + 1 - ended
+    };
+    firsts.iter().enumerate().map(at).max().unwrap_or(0)
+}
+
 /// What a decision depends on beside the SSTables.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {

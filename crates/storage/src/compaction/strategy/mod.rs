@@ -11,7 +11,7 @@
 //! Never here: files, clocks, randomness, what runs when.
 
 mod facts;
-pub use facts::{Environment, RepairState, SsTableFacts};
+pub use facts::{Environment, RepairState, SsTableFacts, overlap_most};
 
 mod decision;
 pub use decision::{Decision, OutputPlan, Reason};

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::PartitionKey;
 use model::row::NO_DELETION_TIME;
 use stdx::prng::Prng;
 use uuid::Uuid;
 
 use super::simulate::{CELLS_COUNT, Simulated, carry_out};
-use crate::compaction::strategy::{Decision, Environment, OutputPlan, RepairState, SsTableFacts, Strategy};
+use crate::compaction::strategy::{
+    Decision, Environment, OutputPlan, RepairState, SsTableFacts, Strategy, overlap_most,
+};
 
 const MIB: u64 = 1 << 20;
 const NOW_S: i64 = 100 * 86_400;
@@ -312,4 +315,19 @@ fn an_expired_sstable_hides_nothing() {
         }
     }
     assert!(dropped_count > 50, "{dropped_count}");
+}
+
+#[test]
+fn where_most_overlap_a_key_of_one_of_them_tells() {
+    let mut prng = Prng::from_seed(12);
+    for case in 0..300 {
+        let count = prng.below(20);
+        let sstables: Vec<Simulated> = (0..count).map(|id| random_sstable(&mut prng, id)).collect();
+        let facts = facts_of(&sstables);
+        let holders = |key: &PartitionKey| {
+            facts.iter().filter(|facts| facts.first <= *key && *key <= facts.last).count()
+        };
+        let want = facts.iter().map(|facts| holders(&facts.first)).max().unwrap_or(0);
+        assert_eq!(overlap_most(&facts), want, "case {case}");
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing of it exists for readers before TOC.txt and the directory are synced.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -209,9 +210,13 @@ impl Writer {
         loop {
             let is_in_range = self.partition.as_ref().is_some_and(|partition| partition.open.is_some());
             if takes_plain && !is_in_range {
-                while let Some(row) = stream.next_plain(parts).map_err(WriteError::Source)? {
-                    self.add_plain(&row)?;
-                }
+                let mut added = Ok(());
+                let mut take = |row: PlainRow<'_>| {
+                    added = self.add_plain(&row);
+                    if added.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                };
+                stream.plain_rows(parts, &mut take).map_err(WriteError::Source)?;
+                added?;
             }
             match stream.next().map_err(WriteError::Source)? {
                 Some(unfiltered) => self.add(unfiltered)?,

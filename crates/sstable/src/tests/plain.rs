@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use model::codec::{encode_row, plain_parts};
-use model::partition::{PartitionStream, SourceError};
+use model::partition::{PartitionStream, SourceError, TakePlain};
 use model::{PartitionHeader, PlainParts, PlainRow, Unfiltered};
 use runtime::Disk;
 use runtime::sim::SimDisk;
@@ -20,17 +19,15 @@ use crate::{Descriptor, Writer};
 struct PackedStream {
     header: PartitionHeader,
     items: VecDeque<Unfiltered>,
-    /// The row that was shown last.
-    packed: Bytes,
     prng: Prng,
     /// Rows that were shown in place.
-    shown_count: usize,
+    shown_count: u64,
 }
 
 impl PackedStream {
     fn of(partition: &Partition, prng: Prng) -> PackedStream {
         let (header, items) = (partition.header.clone(), partition.items.clone().into());
-        PackedStream { header, items, packed: Bytes::new(), prng, shown_count: 0 }
+        PackedStream { header, items, prng, shown_count: 0 }
     }
 }
 
@@ -43,17 +40,21 @@ impl PartitionStream for PackedStream {
         Ok(self.items.pop_front())
     }
 
-    fn next_plain<'r>(&'r mut self, parts: &'r mut PlainParts) -> Result<Option<PlainRow<'r>>, SourceError> {
-        let Some(Unfiltered::Row(row)) = self.items.front() else { return Ok(None) };
-        let mut packed = Vec::new();
-        encode_row(row, &mut packed);
-        let Some(order) = plain_parts(&packed, parts).filter(|_| self.prng.chance(0.9)) else {
-            return Ok(None);
-        };
-        self.items.pop_front();
-        self.packed = packed.into();
-        self.shown_count += 1;
-        Ok(Some(PlainRow { bytes: &self.packed, order: order.of(&self.packed), parts }))
+    fn plain_rows(&mut self, parts: &mut PlainParts, take: TakePlain<'_>) -> Result<u64, SourceError> {
+        let mut count = 0;
+        while let Some(Unfiltered::Row(row)) = self.items.front() {
+            let mut packed = Vec::new();
+            encode_row(row, &mut packed);
+            let Some(order) = plain_parts(&packed, parts).filter(|_| self.prng.chance(0.9)) else { break };
+            self.items.pop_front();
+            count += 1;
+            let flow = take(PlainRow { bytes: &packed, order: order.of(&packed), parts });
+            if flow.is_break() {
+                break;
+            }
+        }
+        self.shown_count += count;
+        Ok(count)
     }
 }
 

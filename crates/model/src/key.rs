@@ -102,13 +102,30 @@ impl Clustering {
 
     /// A clustering of these values under these columns' types (`reversed` per column for DESC).
     pub fn new(values: Vec<Value>, types: &[(CqlType, bool)]) -> Clustering {
+        Clustering::encoded(values, |values, order| {
+            crate::value::comparable::encode_prefix(values, types, order);
+        })
+    }
+
+    /// A clustering of these values in these columns, of which there may be more.
+    pub fn of_columns(values: Vec<Value>, columns: &[crate::Column]) -> Clustering {
+        assert!(values.len() <= columns.len(), "{} values for {} columns", values.len(), columns.len());
+        Clustering::encoded(values, |values, order| {
+            for (value, column) in values.iter().zip(columns) {
+                let value = value.as_deref();
+                crate::value::comparable::encode_clustering_value(value, &column.ty, column.reversed, order);
+            }
+        })
+    }
+
+    fn encoded(values: Vec<Value>, encode: impl FnOnce(&[Value], &mut Vec<u8>)) -> Clustering {
         if values.is_empty() {
             return Clustering::EMPTY;
         }
         // What most types take, to the byte: then the bytes need no second allocation.
         let bytes: usize = values.iter().flatten().map(|value| value.len() + 1).sum();
         let mut order = Vec::with_capacity(bytes + 1);
-        crate::value::comparable::encode_prefix(&values, types, &mut order);
+        encode(&values, &mut order);
         order.push(crate::value::comparable::ROW_TERMINATOR);
         Clustering { values, order: order.into() }
     }

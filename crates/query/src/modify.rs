@@ -166,8 +166,14 @@ fn update_of(
             return Ok(update);
         }
     }
-    for clustering in clusterings(modify, ctx)? {
-        let mut row = Row::empty(clustering.clone());
+    let reads =
+        |operation: &Operation| operation.needs_read() || matches!(operation, Operation::Count { .. });
+    let has_reads = modify.operations.iter().any(reads);
+    let clusterings = clusterings(modify, ctx)?;
+    update.rows.reserve_exact(clusterings.len());
+    for clustering in clusterings {
+        let read = has_reads.then(|| clustering.clone());
+        let mut row = Row::empty(clustering);
         row.columns.reserve_exact(modify.operations.len());
         if modify.kind == Kind::Insert {
             row.liveness = Liveness {
@@ -179,7 +185,10 @@ fn update_of(
         let mut row = change::RowChange::new(row, *times);
         let regulars =
             modify.operations.iter().filter(|operation| operation.column().kind == ColumnKind::Regular);
-        row.apply_all(regulars, ctx, &mut || existing(key, Some(&clustering)).map(|existing| existing.row))?;
+        row.apply_all(regulars, ctx, &mut || {
+            assert!(read.is_some(), "only operations that read ask for the row");
+            existing(key, read.as_ref()).map(|existing| existing.row)
+        })?;
         let row = row.finish();
         if !row.is_empty() {
             update.rows.push(row);
@@ -197,10 +206,13 @@ pub fn clusterings(modify: &Modify, ctx: &WriteContext<'_>) -> Result<Vec<Cluste
     if modify.table.clustering.is_empty() {
         return Ok(vec![Clustering::EMPTY]);
     }
-    let names: Vec<&str> = modify.table.clustering.iter().map(|column| &*column.name).collect();
-    let types = modify.table.clustering_types();
+    let columns = &modify.table.clustering;
+    if let Some(values) = modify.clustering.only_values(columns.len(), &ctx.eval) {
+        return Ok(vec![restrict::clustering(values, columns)?]);
+    }
+    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
     let (prefixes, _) = modify.clustering.prefixes(&names, &ctx.eval)?;
-    prefixes.into_iter().map(|values| restrict::clustering(values, &types)).collect()
+    prefixes.into_iter().map(|values| restrict::clustering(values, columns)).collect()
 }
 
 /// DELETE of whole partitions, rows or ranges.

@@ -12,7 +12,7 @@
 use model::merge::merge_rows;
 use model::row::NO_DELETION_TIME;
 use model::value::comparable::bound_terminator;
-use model::{Bound, BoundKind, Cell, ColumnData, CqlType, Row, Table, Unfiltered};
+use model::{Bound, BoundKind, Cell, ColumnData, CqlType, PlainRow, Row, Table, Unfiltered};
 use stdx::vint;
 
 use crate::cursor::{Cursor, Fault, describe};
@@ -21,6 +21,7 @@ use crate::metadata::EncodingStats;
 use crate::row::clustering::{Place, decode_values, place_of};
 use crate::row::columns::Layout;
 use crate::row::deletion::Form;
+use crate::row::encode::RowEncoder;
 use crate::row::flags::*;
 use crate::walk::Walk;
 use crate::writer::Writer;
@@ -465,7 +466,7 @@ impl Writer {
         std::mem::swap(&mut state.last.0, &mut head.place);
         state.last.1.clear();
         state.last.1.extend_from_slice(values);
-        self.put_copied(flags, values, &times).map_err(CopyError::Write)?;
+        self.put_copied(flags, &times).map_err(CopyError::Write)?;
         Ok(true)
     }
 
@@ -525,8 +526,28 @@ impl Writer {
 
 /// What [`Writer::put_copied`] needs.
 impl CopyState {
-    pub(crate) fn body(&self) -> &[u8] {
-        &self.body
+    /// The last row's values and body.
+    pub(crate) fn last_parts(&self) -> (&[u8], &[u8]) {
+        (&self.last.1, &self.body)
+    }
+
+    /// Makes a plain row the last one; returns its flags.
+    pub(crate) fn take_plain(
+        &mut self,
+        row: &PlainRow<'_>,
+        is_first: bool,
+        previous_bytes: u64,
+        encoder: &mut RowEncoder,
+    ) -> Result<u8, WriteError> {
+        let (place, values) = &mut self.last;
+        place.set(row.order);
+        values.clear();
+        let flags = encoder.encode_plain(row, previous_bytes, values, &mut self.body)?;
+        if is_first {
+            self.first = Some((row.order.to_vec(), values.clone()));
+        }
+        self.has_last = true;
+        Ok(flags)
     }
 
     pub(crate) fn place_of_last(&self) -> &[u8] {

@@ -2,13 +2,14 @@
 //!
 //! Nothing of it exists for readers before TOC.txt and the directory are synced.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use model::partition::PartitionStream;
 use model::{
     Bound, BoundKind, Column, ColumnId, ColumnKind, CqlType, DeletionTime, Marker, PartitionHeader,
-    PartitionKey, Table, Unfiltered,
+    PartitionKey, PlainParts, PlainRow, Table, Unfiltered,
 };
 use runtime::Disk;
 use uuid::Uuid;
@@ -127,6 +128,8 @@ pub struct Writer {
     buffer: Vec<u8>,
     /// What of it was copied.
     copied: CopyState,
+    /// Where the values of the last plain row stood; kept for its memory.
+    parts: PlainParts,
 }
 
 impl Writer {
@@ -172,6 +175,7 @@ impl Writer {
             last_key: None,
             partition: None,
             copied: CopyState::default(),
+            parts: PlainParts::default(),
             buffer: Vec::with_capacity(BUFFER_BYTES),
             options,
         })
@@ -184,18 +188,60 @@ impl Writer {
     ///
     /// After an error the SSTable can only be aborted.
     pub fn append(&mut self, stream: &mut dyn PartitionStream) -> Result<(), WriteError> {
-        let mut next = stream.next().map_err(WriteError::Source)?;
-        let header = stream.header();
-        let is_empty = |row: &model::Row| row.is_empty();
-        if next.is_none() && header.deletion.is_live() && header.static_row.as_ref().is_none_or(is_empty) {
+        self.begin_partition(stream.header())?;
+        let mut parts = std::mem::take(&mut self.parts);
+        let added = self.add_all(stream, &mut parts);
+        self.parts = parts;
+        added?;
+        if self.is_partition_empty() && stream.header().deletion.is_live() {
+            self.cancel_partition();
             return Ok(());
         }
-        self.begin_partition(header)?;
-        while let Some(unfiltered) = next {
-            self.add(unfiltered)?;
-            next = stream.next().map_err(WriteError::Source)?;
-        }
         self.end_partition()
+    }
+
+    fn add_all(
+        &mut self,
+        stream: &mut dyn PartitionStream,
+        parts: &mut PlainParts,
+    ) -> Result<(), WriteError> {
+        // Index.db is made of whole rows.
+        let takes_plain = self.descriptor.version.is_bti();
+        loop {
+            let is_in_range = self.partition.as_ref().is_some_and(|partition| partition.open.is_some());
+            if takes_plain && !is_in_range {
+                let mut added = Ok(());
+                let mut take = |row: PlainRow<'_>| {
+                    added = self.add_plain(&row);
+                    if added.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                };
+                stream.plain_rows(parts, &mut take).map_err(WriteError::Source)?;
+                added?;
+            }
+            match stream.next().map_err(WriteError::Source)? {
+                Some(unfiltered) => self.add(unfiltered)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Adds the next row of the partition that was begun as [`Writer::add`] would, without taking it out of where it
+    /// stands. No range tombstone may be open. Of trie-indexed SSTables only.
+    fn add_plain(&mut self, row: &PlainRow<'_>) -> Result<(), WriteError> {
+        if self.last_place().is_some_and(|last| last >= row.order) {
+            return Err(WriteError::OutOfOrder { found: "the rows of a partition do not ascend".to_owned() });
+        }
+        let (is_first, previous_bytes) = self.before_copied();
+        let flags = self.copied.take_plain(row, is_first, previous_bytes, &mut self.encoder)?;
+        self.begin_row();
+        self.collector.add_plain(row.parts);
+        self.put_row(flags)
+    }
+
+    /// The partition is counted with its first element.
+    fn begin_row(&mut self) {
+        let partition = self.partition.as_mut().expect("a partition was begun");
+        partition.count(&mut self.collector);
     }
 
     /// Begins a partition, which must come after the previous one; [`Writer::add`] and [`Writer::end_partition`]
@@ -308,19 +354,20 @@ impl Writer {
     }
 
     /// Adds the row that [`Writer::copy`] has prepared.
-    pub(crate) fn put_copied(
-        &mut self,
-        flags: u8,
-        values: &[u8],
-        times: &RowTimes,
-    ) -> Result<(), WriteError> {
+    pub(crate) fn put_copied(&mut self, flags: u8, times: &RowTimes) -> Result<(), WriteError> {
+        self.begin_row();
+        self.collector.add_copied(times);
+        self.put_row(flags)
+    }
+
+    /// Hands on the last row that was copied.
+    fn put_row(&mut self, flags: u8) -> Result<(), WriteError> {
         let partition = self.partition.as_mut().expect("a partition was begun");
-        partition.count(&mut self.collector);
         let length = self.buffer.len();
+        let (values, body) = self.copied.last_parts();
         self.buffer.push(flags);
         self.buffer.extend_from_slice(values);
-        put_vbytes(&mut self.buffer, self.copied.body());
-        self.collector.add_copied(times);
+        put_vbytes(&mut self.buffer, body);
         let bytes = (self.buffer.len() - length) as u64;
         let (start, end) = (partition.at, partition.at + bytes);
         self.index.row(&mut partition.index, self.copied.place_of_last(), start, end)?;

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use model::key::MAX_KEY_BYTES;
 use model::value::collection;
 use model::{
-    Bound, BoundKind, BoundValue, Clustering, CqlType, PartitionKey, QueryError, Slice, Slices, Table, Value,
+    Bound, BoundKind, BoundValue, Clustering, Column, CqlType, PartitionKey, QueryError, Slice, Slices,
+    Table, Value,
 };
 
 use super::term::{EvalContext, Expr, validate};
@@ -366,6 +367,24 @@ impl KeyRestrictions {
         self.0.iter().find(|test| test.first <= column && column < test.end())
     }
 
+    /// The values of the first `count` columns, if all that is said are equalities with one value for each of them.
+    /// `None` says nothing: [`KeyRestrictions::prefixes`] has the values, or the error.
+    pub fn only_values(&self, count: usize, ctx: &EvalContext<'_>) -> Option<Vec<Bytes>> {
+        if self.0.len() != count {
+            return None;
+        }
+        let mut values = Vec::with_capacity(count);
+        for (column, test) in self.0.iter().enumerate() {
+            let Test::Eq(TupleExpr::Parts(parts)) = &test.test else { return None };
+            let [part] = &parts[..] else { return None };
+            match part.evaluate(ctx) {
+                Ok(BoundValue::Value(value)) if test.first == column => values.push(value),
+                _ => return None,
+            }
+        }
+        Some(values)
+    }
+
     /// All value prefixes that the leading equalities and INs allow, in the order written (the product),
     /// and the number of tests used.
     pub fn prefixes(
@@ -418,6 +437,9 @@ pub fn partition_keys(
     table: &Table,
     ctx: &EvalContext<'_>,
 ) -> Result<Vec<PartitionKey>, QueryError> {
+    if let Some(values) = restrictions.only_values(table.partition_key.len(), ctx) {
+        return Ok(vec![partition_key(values)?]);
+    }
     let names: Vec<&str> = table.partition_key.iter().map(|column| &*column.name).collect();
     let (mut prefixes, _) = restrictions.prefixes(&names, ctx)?;
     if prefixes.len() > 1 {
@@ -428,21 +450,21 @@ pub fn partition_keys(
         prefixes.sort_by(order);
         prefixes.dedup();
     }
-    prefixes.iter().map(|values| partition_key(values)).collect()
+    prefixes.into_iter().map(partition_key).collect()
 }
 
 /// The key of these components, checked.
-pub fn partition_key(components: &[Bytes]) -> Result<PartitionKey, QueryError> {
-    if let [only] = components {
+pub fn partition_key(mut components: Vec<Bytes>) -> Result<PartitionKey, QueryError> {
+    if let [only] = &mut components[..] {
         if only.is_empty() {
             return Err(QueryError::invalid("Key may not be empty"));
         }
         check_key_bytes(only.len())?;
-        return Ok(PartitionKey::new(only.clone()));
+        return Ok(PartitionKey::new(std::mem::take(only)));
     }
     // As in Cassandra: first the components alone, then with their lengths.
     check_key_bytes(components.iter().map(Bytes::len).sum())?;
-    let key = PartitionKey::compose(components);
+    let key = PartitionKey::compose(&components);
     check_key_bytes(key.len())?;
     Ok(PartitionKey::new(key.into()))
 }
@@ -457,9 +479,9 @@ fn check_key_bytes(bytes: usize) -> Result<(), QueryError> {
 }
 
 /// The clustering of complete values, checked.
-pub fn clustering(values: Vec<Bytes>, types: &[(CqlType, bool)]) -> Result<Clustering, QueryError> {
+pub fn clustering(values: Vec<Bytes>, columns: &[Column]) -> Result<Clustering, QueryError> {
     check_key_bytes(values.iter().map(Bytes::len).sum())?;
-    Ok(Clustering::new(values.into_iter().map(Some).collect(), types))
+    Ok(Clustering::of_columns(values.into_iter().map(Some).collect(), columns))
 }
 
 /// The slices of a partition that leading restrictions select, sorted and merged; `used` tests of them.

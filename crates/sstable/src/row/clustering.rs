@@ -16,19 +16,30 @@ const BATCH: usize = 32;
 
 /// Appends values of the first clustering columns.
 pub(crate) fn encode_values(values: &[Value], types: &[(CqlType, bool)], out: &mut Vec<u8>) {
+    encode_values_with(values, |value| value.as_deref(), types, out);
+}
+
+/// The same of values that `bytes` gives.
+#[inline]
+pub(crate) fn encode_values_with<'v, V>(
+    values: &'v [V],
+    bytes: impl Fn(&'v V) -> Option<&'v [u8]>,
+    types: &[(CqlType, bool)],
+    out: &mut Vec<u8>,
+) {
     for (batch, types) in values.chunks(BATCH).zip(types.chunks(BATCH)) {
         let mut header = 0_u64;
         for (i, value) in batch.iter().enumerate() {
-            match value {
+            match bytes(value) {
                 None => header |= 2 << (2 * i),
-                Some(value) if value.is_empty() => header |= 1 << (2 * i),
+                Some([]) => header |= 1 << (2 * i),
                 Some(_) => {}
             }
         }
         vint::write_unsigned_vint(out, header);
         for (value, (ty, _)) in batch.iter().zip(types) {
-            match value {
-                Some(value) if value.is_empty() => {}
+            match bytes(value) {
+                Some([]) => {}
                 Some(value) if fixed_bytes(ty).is_some() => out.extend_from_slice(value),
                 Some(value) => put_vbytes(out, value),
                 None => {}

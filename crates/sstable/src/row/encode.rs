@@ -1,10 +1,13 @@
 //! Rows and markers to bytes.
 
-use model::row::NO_TTL;
-use model::{BoundKind, Cell, ColumnData, ColumnId, CqlType, DeletionTime, Liveness, Marker, Row};
+use model::plain::Span;
+use model::row::{NO_DELETION_TIME, NO_TTL};
+use model::{
+    BoundKind, Cell, ColumnData, ColumnId, CqlType, DeletionTime, Liveness, Marker, PlainCell, PlainRow, Row,
+};
 use stdx::vint;
 
-use super::clustering::encode_values;
+use super::clustering::{encode_values, encode_values_with};
 use super::deletion::Form;
 use super::flags::*;
 use crate::cursor::put_vbytes;
@@ -20,6 +23,8 @@ pub(crate) struct RowEncoder {
     statics: Superset,
     regulars: Superset,
     body: Vec<u8>,
+    /// The cells of a plain row: places in the order of rows, and which they are. Kept for its memory.
+    arranged: Vec<(usize, usize)>,
 }
 
 /// The static or the regular columns of the file.
@@ -47,15 +52,21 @@ impl Superset {
     fn arrange<'a>(&self, row: &'a Row) -> Result<Vec<(usize, &'a ColumnData)>, WriteError> {
         let mut arranged = Vec::with_capacity(row.columns.len());
         for (id, data) in &row.columns {
-            let found = self.places.binary_search_by_key(id, |(id, _)| *id);
-            let place = found.map_err(|_| WriteError::ColumnNotNamed { column: id.0 })?;
-            let place = self.places[place].1;
             let is_complex = matches!(data, ColumnData::Complex { .. });
-            assert_eq!(is_complex, self.is_complex[place], "column {} holds the wrong kind of data", id.0);
-            arranged.push((place, data));
+            arranged.push((self.place(*id, is_complex)?, data));
         }
         arranged.sort_unstable_by_key(|(place, _)| *place);
         Ok(arranged)
+    }
+
+    /// The place of a column in the order of rows.
+    #[inline]
+    fn place(&self, id: ColumnId, is_complex: bool) -> Result<usize, WriteError> {
+        let found = self.places.binary_search_by_key(&id, |(id, _)| *id);
+        let place = found.map_err(|_| WriteError::ColumnNotNamed { column: id.0 })?;
+        let place = self.places[place].1;
+        assert_eq!(is_complex, self.is_complex[place], "column {} holds the wrong kind of data", id.0);
+        Ok(place)
     }
 }
 
@@ -69,7 +80,7 @@ impl RowEncoder {
         regulars: &[(ColumnId, CqlType)],
     ) -> RowEncoder {
         let (statics, regulars) = (Superset::new(statics), Superset::new(regulars));
-        RowEncoder { bases, form, clustering, statics, regulars, body: Vec::new() }
+        RowEncoder { bases, form, clustering, statics, regulars, body: Vec::new(), arranged: Vec::new() }
     }
 
     pub(crate) fn bases(&self) -> EncodingStats {
@@ -124,6 +135,41 @@ impl RowEncoder {
         Ok(())
     }
 
+    /// The parts of a plain row that begins `previous_bytes` after the one before: appends its clustering to `values`,
+    /// puts what follows its size into `body`, and returns its flags.
+    pub(crate) fn encode_plain(
+        &mut self,
+        row: &PlainRow<'_>,
+        previous_bytes: u64,
+        values: &mut Vec<u8>,
+        body: &mut Vec<u8>,
+    ) -> Result<u8, WriteError> {
+        let (bases, form, superset) = (&self.bases, self.form, &self.regulars);
+        let parts = row.parts;
+        let value = |span: &Option<Span>| span.map(|span| span.of(row.bytes));
+        encode_values_with(&parts.clustering, value, &self.clustering, values);
+        body.clear();
+        vint::write_unsigned_vint(body, previous_bytes);
+        let mut flags = put_liveness((bases, form), body, &parts.liveness);
+        let arranged = &mut self.arranged;
+        arranged.clear();
+        for (index, cell) in parts.cells.iter().enumerate() {
+            arranged.push((superset.place(cell.column, false)?, index));
+        }
+        arranged.sort_unstable();
+        if arranged.len() == superset.fixed.len() {
+            flags |= HAS_ALL_COLUMNS;
+        } else {
+            put_subset(body, arranged, superset.fixed.len());
+        }
+        for (place, index) in arranged {
+            let cell = &parts.cells[*index];
+            let stored = StoredCell::plain(cell, row.value(cell));
+            put_cell((bases, form), body, &parts.liveness, None, &stored, superset.fixed[*place]);
+        }
+        Ok(flags)
+    }
+
     /// Appends a marker.
     pub(crate) fn encode_marker(
         &mut self,
@@ -156,17 +202,8 @@ impl RowEncoder {
         let (bases, form, body) = (&self.bases, self.form, &mut self.body);
         body.clear();
         vint::write_unsigned_vint(body, previous_bytes);
-        let mut flags = 0;
         let liveness = &row.liveness;
-        if !liveness.is_none() {
-            flags |= HAS_TIMESTAMP;
-            bases.put_timestamp(body, liveness.timestamp_us);
-            if liveness.is_expiring() {
-                flags |= HAS_TTL;
-                bases.put_ttl(body, liveness.ttl_s);
-                bases.put_local_deletion(body, form.clip(liveness.local_deletion_s));
-            }
-        }
+        let mut flags = put_liveness((bases, form), body, liveness);
         if !row.deletion.is_live() {
             flags |= HAS_DELETION;
             bases.put_deletion(body, &row.deletion, form);
@@ -186,7 +223,8 @@ impl RowEncoder {
         for (place, data) in arranged {
             match data {
                 ColumnData::Cell(cell) => {
-                    put_cell((bases, form), body, liveness, None, cell, superset.fixed[place]);
+                    let cell = StoredCell::of(cell);
+                    put_cell((bases, form), body, liveness, None, &cell, superset.fixed[place]);
                 }
                 ColumnData::Complex { deletion, cells } => {
                     if has_complex_deletion {
@@ -198,7 +236,7 @@ impl RowEncoder {
                         .map_err(|_| WriteError::TooLarge { found: format!("{} cells", cells.len()) })?;
                     vint::write_unsigned_vint32(body, count);
                     for (path, cell) in cells {
-                        put_cell((bases, form), body, liveness, Some(path), cell, None);
+                        put_cell((bases, form), body, liveness, Some(path), &StoredCell::of(cell), None);
                     }
                 }
             }
@@ -220,8 +258,23 @@ pub(crate) fn marker_kind(marker: &Marker) -> Result<u8, WriteError> {
     }
 }
 
+/// Appends a row's marker; returns its flags.
+#[inline]
+fn put_liveness((bases, form): (&EncodingStats, Form), body: &mut Vec<u8>, liveness: &Liveness) -> u8 {
+    if liveness.is_none() {
+        return 0;
+    }
+    bases.put_timestamp(body, liveness.timestamp_us);
+    if !liveness.is_expiring() {
+        return HAS_TIMESTAMP;
+    }
+    bases.put_ttl(body, liveness.ttl_s);
+    bases.put_local_deletion(body, form.clip(liveness.local_deletion_s));
+    HAS_TIMESTAMP | HAS_TTL
+}
+
 /// Says which of `superset_count` columns the row has.
-fn put_subset(body: &mut Vec<u8>, arranged: &[(usize, &ColumnData)], superset_count: usize) {
+fn put_subset<T>(body: &mut Vec<u8>, arranged: &[(usize, T)], superset_count: usize) {
     let present = || arranged.iter().map(|(place, _)| *place);
     if superset_count < 64 {
         let missing = present().fold((1_u64 << superset_count) - 1, |missing, place| missing & !(1 << place));
@@ -241,16 +294,38 @@ fn put_subset(body: &mut Vec<u8>, arranged: &[(usize, &ColumnData)], superset_co
     }
 }
 
+/// A cell, wherever its value stands.
+struct StoredCell<'a> {
+    timestamp_us: i64,
+    ttl_s: i32,
+    local_deletion_s: u32,
+    value: &'a [u8],
+}
+
+impl StoredCell<'_> {
+    fn of(cell: &Cell) -> StoredCell<'_> {
+        let Cell { timestamp_us, ttl_s, local_deletion_s, ref value } = *cell;
+        StoredCell { timestamp_us, ttl_s, local_deletion_s, value }
+    }
+
+    #[inline]
+    fn plain<'a>(cell: &PlainCell, value: &'a [u8]) -> StoredCell<'a> {
+        let PlainCell { timestamp_us, ttl_s, local_deletion_s, .. } = *cell;
+        StoredCell { timestamp_us, ttl_s, local_deletion_s, value }
+    }
+}
+
+#[inline]
 fn put_cell(
     (bases, form): (&EncodingStats, Form),
     body: &mut Vec<u8>,
     liveness: &Liveness,
     path: Option<&[u8]>,
-    cell: &Cell,
+    cell: &StoredCell<'_>,
     fixed: Option<usize>,
 ) {
-    let is_tombstone = cell.is_tombstone();
     let is_expiring = cell.ttl_s != NO_TTL;
+    let is_tombstone = cell.local_deletion_s != NO_DELETION_TIME && !is_expiring;
     let has_value = !cell.value.is_empty() && !is_tombstone;
     let uses_timestamp = !liveness.is_none() && cell.timestamp_us == liveness.timestamp_us;
     let uses_ttl = is_expiring
@@ -281,9 +356,9 @@ fn put_cell(
         match fixed {
             Some(count) => {
                 assert_eq!(cell.value.len(), count, "a value has another length than all of its type");
-                body.extend_from_slice(&cell.value);
+                body.extend_from_slice(cell.value);
             }
-            None => put_vbytes(body, &cell.value),
+            None => put_vbytes(body, cell.value),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Gathers the statistics of what is being written.
 
 use model::row::{NO_DELETION_TIME, NO_TIMESTAMP, NO_TTL};
-use model::{Bound, BoundKind, Cell, ColumnData, DeletionTime, Liveness, Row, Unfiltered};
+use model::{Bound, BoundKind, Cell, ColumnData, DeletionTime, Liveness, PlainParts, Row, Unfiltered};
 
 use super::cardinality::Cardinality;
 use super::histogram::TombstoneHistogram;
@@ -95,6 +95,17 @@ impl Collector {
         }
     }
 
+    /// Adds a plain row.
+    pub(crate) fn add_plain(&mut self, parts: &PlainParts) {
+        self.stats.rows += 1;
+        self.stats.columns += parts.cells.len() as i64;
+        self.partition_cells += parts.cells.len() as u64;
+        self.add_liveness(&parts.liveness);
+        for cell in &parts.cells {
+            self.add_times(cell.timestamp_us, cell.ttl_s, cell.local_deletion_s);
+        }
+    }
+
     /// Adds a row in which nothing is deleted or expires.
     pub(crate) fn add_copied(&mut self, times: &RowTimes) {
         self.stats.rows += 1;
@@ -149,9 +160,13 @@ impl Collector {
 
     fn add_cell(&mut self, cell: &Cell) {
         self.partition_cells += 1;
-        self.timestamps_us.add(cell.timestamp_us);
-        self.ttls_s.add(cell.ttl_s);
-        self.add_local_deletion(cell.local_deletion_s);
+        self.add_times(cell.timestamp_us, cell.ttl_s, cell.local_deletion_s);
+    }
+
+    fn add_times(&mut self, timestamp_us: i64, ttl_s: i32, local_deletion_s: u32) {
+        self.timestamps_us.add(timestamp_us);
+        self.ttls_s.add(ttl_s);
+        self.add_local_deletion(local_deletion_s);
     }
 
     fn add_local_deletion(&mut self, local_deletion_s: u32) {

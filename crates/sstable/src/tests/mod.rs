@@ -8,6 +8,7 @@ mod damage;
 mod expected;
 mod export;
 mod fixtures;
+mod plain;
 pub(crate) mod random;
 mod scrub;
 pub(crate) mod support;

@@ -517,10 +517,10 @@ fn what_is_copied_of_several_is_what_they_merge_to() {
 
 /// What of an output must be the same however its rows came there.
 #[derive(PartialEq)]
-struct SsTableBytes(Vec<Vec<u8>>);
+pub(super) struct SsTableBytes(Vec<Vec<u8>>);
 
 impl SsTableBytes {
-    fn of(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> SsTableBytes {
+    pub(super) fn of(disk: &Arc<dyn Disk>, descriptor: &Descriptor) -> SsTableBytes {
         let components = [
             Component::Data,
             Component::Partitions,

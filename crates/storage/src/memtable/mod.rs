@@ -3,7 +3,8 @@
 //! A write arrives here once the commit log has it. A flush turns the whole memtable into one SSTable and drops it;
 //! reads merge it with the SSTables until then.
 //!
-//! Read in order: [`Memtable`] (what callers use), [`partition`] (how rows merge), [`tree`] (where they are), [`partitions`] (how a
+//! Read in order: [`Memtable`] (what callers use), [`partition`] (how rows merge), [`tree`] (where they are),
+//! [`arena`] (in what memory), [`partitions`] (how a
 //! partition is found).
 //!
 //! Never here: I/O, clocks. Sizes are heap bytes, estimated.
@@ -12,6 +13,9 @@ mod partition;
 pub(crate) use partition::Partition;
 
 mod tree;
+
+mod arena;
+use arena::Arena;
 
 mod partitions;
 use partitions::Partitions;
@@ -57,6 +61,7 @@ pub(crate) struct Memtable {
 #[derive(Default)]
 struct Inner {
     partitions: Partitions,
+    arena: Arena,
     stats: EncodingStatsCollector,
     columns: BTreeSet<ColumnId>,
     /// Segments of the log that hold its writes.
@@ -96,11 +101,12 @@ impl Memtable {
         let operations = operations + usize::from(!update.deletion.is_live());
         // Whoever changes it holds the lock.
         self.operations_count.store(self.operations_count() + operations as u64, Ordering::Relaxed);
+        let arena = &mut inner.arena;
         let grown = SCRATCH.with_borrow_mut(|scratch| match inner.partitions.get_mut(key) {
-            Some(partition) => partition.apply(table, update, scratch),
+            Some(partition) => partition.apply_into(arena, table, update, scratch),
             None => {
                 let mut partition = Partition::default();
-                let grown = partition.apply(table, update, scratch);
+                let grown = partition.apply_into(arena, table, update, scratch);
                 let bytes = PARTITION_BYTES + key.key.len();
                 inner.partitions.insert(key, partition);
                 self.partitions_count.fetch_add(1, Ordering::Relaxed);

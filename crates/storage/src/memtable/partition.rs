@@ -12,6 +12,7 @@ use model::{
     RangeTombstone, Row, Slices, Table,
 };
 
+use super::arena::{ALLOCATION_BYTES, Arena, growth};
 use super::tree::{RowCursor, RowTree};
 
 /// All that a memtable knows of one partition. Cloning it is a snapshot: nothing is copied.
@@ -45,18 +46,36 @@ const COPIED_BYTES_MAX: usize = 4 << 10;
 /// Copies of a thread share buffers of this size.
 const COPIES_BYTES: usize = 64 << 10;
 
-/// Heap bytes of an allocation beside what it holds.
-const ALLOCATION_BYTES: usize = 16;
-
 impl Partition {
-    /// Merges a change in; returns by how many heap bytes it grew.
+    /// Merges a change in; returns by how many heap bytes it grew. Its rows have memory of their own.
     pub(crate) fn apply(&mut self, table: &Table, update: &PartitionUpdate, scratch: &mut Vec<u8>) -> isize {
+        self.apply_with(&mut Bytes::copy_from_slice, table, update, scratch)
+    }
+
+    /// The same; new rows go into the arena.
+    pub(super) fn apply_into(
+        &mut self,
+        arena: &mut Arena,
+        table: &Table,
+        update: &PartitionUpdate,
+        scratch: &mut Vec<u8>,
+    ) -> isize {
+        self.apply_with(&mut |row| arena.keep(row), table, update, scratch)
+    }
+
+    fn apply_with(
+        &mut self,
+        keep: &mut impl FnMut(&[u8]) -> Bytes,
+        table: &Table,
+        update: &PartitionUpdate,
+        scratch: &mut Vec<u8>,
+    ) -> isize {
         let mut grown = 0;
         if !update.deletion.is_live() || update.static_row.is_some() || !update.range_tombstones.is_empty() {
             grown += self.apply_rare(table, update, scratch);
         }
         for row in &update.rows {
-            grown += self.apply_row(table, row, scratch);
+            grown += self.apply_row(keep, table, row, scratch);
         }
         grown
     }
@@ -107,12 +126,18 @@ impl Partition {
         grown
     }
 
-    fn apply_row(&mut self, table: &Table, row: &Row, scratch: &mut Vec<u8>) -> isize {
+    fn apply_row(
+        &mut self,
+        keep: &mut impl FnMut(&[u8]) -> Bytes,
+        table: &Table,
+        row: &Row,
+        scratch: &mut Vec<u8>,
+    ) -> isize {
         let order = &*row.clustering.order;
         let mut grown = 0;
         match &mut self.rows {
             Rows::None => {
-                let packed = merge_packed(table, None, row, scratch);
+                let packed = keep(pack(row, scratch));
                 grown += growth(None, &packed);
                 self.rows = Rows::One(packed);
             }
@@ -125,13 +150,16 @@ impl Partition {
                 let mut tree = RowTree::default();
                 let only = std::mem::take(only);
                 tree.upsert(row_order(&only), |_| only.clone());
-                let packed = merge_packed(table, None, row, scratch);
+                let packed = keep(pack(row, scratch));
                 grown += growth(None, &packed);
                 tree.upsert(order, |_| packed);
                 self.rows = Rows::Many(tree);
             }
             Rows::Many(tree) => tree.upsert(order, |old| {
-                let packed = merge_packed(table, old, row, scratch);
+                let packed = match old {
+                    None => keep(pack(row, scratch)),
+                    old => merge_packed(table, old, row, scratch),
+                };
                 grown += growth(old, &packed);
                 packed
             }),
@@ -286,23 +314,24 @@ fn merge_packed(table: &Table, old: Option<&Bytes>, row: &Row, scratch: &mut Vec
     match old {
         Some(old) if !table.is_counter && supersedes(row, old) => encode_row(row, scratch),
         Some(old) => encode_row(&merge_rows(table, decode_own_row(old), row.clone()), scratch),
-        None if shadows_itself(row) => encode_row(&shadow_row(row.clone(), DeletionTime::LIVE), scratch),
-        None => encode_row(row, scratch),
+        None => return Bytes::copy_from_slice(pack(row, scratch)),
     }
     Bytes::copy_from_slice(scratch)
 }
 
-fn shadows_itself(row: &Row) -> bool {
-    !row.deletion.is_live() || row.columns.iter().any(|(_, data)| matches!(data, ColumnData::Complex { .. }))
+/// Packs a row that is the first at its place.
+fn pack<'s>(row: &Row, scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    scratch.clear();
+    if shadows_itself(row) {
+        encode_row(&shadow_row(row.clone(), DeletionTime::LIVE), scratch);
+    } else {
+        encode_row(row, scratch);
+    }
+    scratch
 }
 
-fn growth(old: Option<&Bytes>, new: &Bytes) -> isize {
-    // Beside its bytes a row takes its place in the tree and the counter of its allocation.
-    let overhead = size_of::<Bytes>() + 2 * ALLOCATION_BYTES;
-    match old {
-        Some(old) => new.len() as isize - old.len() as isize,
-        None => (new.len() + overhead) as isize,
-    }
+fn shadows_itself(row: &Row) -> bool {
+    !row.deletion.is_live() || row.columns.iter().any(|(_, data)| matches!(data, ColumnData::Complex { .. }))
 }
 
 /// A bound that shares nothing with the frame it came in.

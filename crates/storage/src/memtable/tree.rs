@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::codec::row_order;
+use stdx::prefetch::prefetch_bytes;
 
 /// Most rows of a leaf and most children of an inner node.
 const NODE_ENTRIES_MAX: usize = 64;
+/// So many rows before it is read a row's memory is asked for: each lies somewhere else.
+const AHEAD_COUNT: usize = 4;
 
 /// Packed rows by their order bytes.
 #[derive(Clone, Default)]
@@ -92,7 +95,10 @@ fn split<T>(entries: &mut Vec<T>) -> Option<Vec<T>> {
     if entries.len() <= NODE_ENTRIES_MAX {
         return None;
     }
-    Some(entries.split_off(NODE_ENTRIES_MAX * 3 / 4))
+    let right = entries.split_off(NODE_ENTRIES_MAX * 3 / 4);
+    // Of a node that grows at its end nothing comes into this part any more.
+    entries.shrink_to_fit();
+    Some(right)
 }
 
 fn first_row(node: &Node) -> Bytes {
@@ -181,6 +187,9 @@ impl RowCursor {
                     return true;
                 }
                 if !self.reversed && *index < rows.len() {
+                    if let Some(ahead) = rows.get(*index + AHEAD_COUNT) {
+                        prefetch_bytes(ahead);
+                    }
                     *index += 1;
                     return true;
                 }

@@ -17,7 +17,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{Equivalent, OptionsBuilder, Weighter};
 
 use super::BlockCacheStats;
-use super::reads::is_repeated;
+use super::reads::{is_repeated, is_warming};
 use crate::index::promoted::Promoted;
 
 /// What an entry takes beside the bytes of its key: hash table, list, allocation, place and row index.
@@ -154,6 +154,9 @@ impl OwnKeys {
 
     /// [`OwnKeys::find`] found nothing, and the index was searched to the end.
     pub(crate) fn note_miss(&self) {
+        if is_warming() {
+            return;
+        }
         self.cache.misses_count.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -34,6 +34,8 @@ enum Scope {
     None,
     CachedOnly(BlockReads),
     Waiting,
+    /// As it waits, and nobody asked for it.
+    Warming,
 }
 
 /// What a read outside the cache gets.
@@ -56,7 +58,7 @@ pub(crate) fn ask(cache: &Arc<BlockCache>, blocks: &Arc<dyn BlockFile>, key: Blo
 fn ask_as(cache: &Arc<BlockCache>, blocks: &Arc<dyn BlockFile>, key: BlockKey, is_scan: bool) -> Answer {
     SCOPE.with_borrow_mut(|scope| match scope {
         Scope::None => Answer::Unscoped,
-        Scope::Waiting => Answer::Fill,
+        Scope::Waiting | Scope::Warming => Answer::Fill,
         Scope::CachedOnly(reads) => match reads.held.get(&key) {
             Some(block) => Answer::Pinned(block.clone()),
             None => {
@@ -90,7 +92,7 @@ pub fn leave_thread() -> bool {
             reads.is_long = true;
             true
         }
-        Scope::None | Scope::Waiting => false,
+        Scope::None | Scope::Waiting | Scope::Warming => false,
     })
 }
 
@@ -98,9 +100,14 @@ pub fn leave_thread() -> bool {
 pub fn is_repeated() -> bool {
     SCOPE.with_borrow(|scope| match scope {
         Scope::CachedOnly(reads) => reads.rounds_count > 0,
-        Scope::Waiting => true,
+        Scope::Waiting | Scope::Warming => true,
         Scope::None => false,
     })
+}
+
+/// True inside [`warming`].
+pub(crate) fn is_warming() -> bool {
+    SCOPE.with_borrow(|scope| matches!(scope, Scope::Warming))
 }
 
 /// Puts the scope before back, also after a panic.
@@ -116,6 +123,12 @@ impl Drop for Restore {
 /// reads only while there is room.
 pub fn waiting<T>(run: impl FnOnce() -> T) -> T {
     let _restore = Restore(SCOPE.replace(Scope::Waiting));
+    run()
+}
+
+/// As [`waiting`], for a read that only fills caches: these count no request.
+pub fn warming<T>(run: impl FnOnce() -> T) -> T {
+    let _restore = Restore(SCOPE.replace(Scope::Warming));
     run()
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{PartitionKey, Slices, TableId};
 use runtime::{Disk, OpenMode};
-use sstable::cache::reads::waiting;
+use sstable::cache::reads::warming;
 use stdx::crc::crc32;
 use uuid::Uuid;
 
@@ -270,7 +270,7 @@ impl Core {
         if self.damage.check_token(*id, key.token).is_err() {
             return;
         }
-        waiting(|| match kind {
+        warming(|| match kind {
             CacheKind::Row => {
                 let slices = Slices::all();
                 let asked =

@@ -329,3 +329,28 @@ fn what_a_compaction_wrote_is_read_through_the_block_cache() {
         assert!(engine.cache_stats(CacheKind::Block).hits > before.hits);
     });
 }
+
+#[test]
+fn warming_the_row_cache_is_no_request_to_the_key_cache() {
+    on_both("warming", |runtime, dir| async move {
+        let table = caching("ALL");
+        // Keys are not saved: the key cache has nothing when the rows are warmed.
+        let options = EngineOptions { key_cache_save_period: Duration::ZERO, ..with_rows(&dir) };
+        let engine = open(&runtime, options.clone(), &[&table]);
+        for number in 0..10 {
+            write(&engine, &table, number, 1, "v", 10).await;
+        }
+        write_big(&runtime, &options, &table, &engine);
+        drop(engine);
+        let engine = open(&runtime, options.clone(), &[&table]);
+        let stream = engine.read_partition(&table, &key(1), &Slices::all(), false).unwrap();
+        assert_eq!(rows_of(&mut *stream.unwrap(), ColumnId(2)), [(1, "v".to_owned())]);
+        assert_eq!(engine.cache_stats(CacheKind::Key).requests, 1);
+        engine.drain().await.unwrap();
+        drop(engine);
+        let engine = open(&runtime, options.clone(), &[&table]);
+        warm_up(&runtime, &engine, CacheKind::Row, 1).await;
+        let stats = engine.cache_stats(CacheKind::Key);
+        assert_eq!((stats.entries, stats.requests), (1, 0), "{stats:?}");
+    });
+}

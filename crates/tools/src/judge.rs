@@ -51,7 +51,12 @@ pub fn verify_all(
             writeln!(out, "{descriptor}: and {more} more")?;
         }
         let verdict = if report.is_sound() { "sound" } else { "DAMAGED" };
-        writeln!(out, "{descriptor}: {verdict}, {} partitions, {} rows", report.partitions, report.rows)?;
+        write!(out, "{descriptor}: {verdict}, {} partitions", report.partitions)?;
+        // Without `-e` rows are not looked at.
+        if report.rows > 0 {
+            write!(out, ", {} rows", report.rows)?;
+        }
+        writeln!(out)?;
         all_sound &= report.is_sound();
     }
     Ok(all_sound)

@@ -9,7 +9,7 @@ use runtime::{Disk, OpenMode};
 use stdx::crc::Crc32;
 
 use super::{Findings, Severity};
-use crate::descriptor::{Component, Descriptor};
+use crate::descriptor::{Component, Descriptor, Version};
 use crate::error::ReadError;
 use crate::reader::SsTable;
 use crate::statistics::Statistics;
@@ -155,9 +155,10 @@ pub(super) fn check_statistics(
         doubt(Component::Statistics, "its commit log position is (0, 0), where none is (-1, 0)".to_owned());
     }
     let partitions = sstable.metadata().partitions;
-    for (name, histogram) in
-        [("partition sizes", &stats.partition_sizes), ("cells of a partition", &stats.cell_counts)]
-    {
+    // Before `nb` Cassandra counted partitions twice there, at times: seen in `mc` and `na` files.
+    let cell_counts = (sstable.descriptor().version >= Version::Nb).then_some(&stats.cell_counts);
+    let cell_counts = cell_counts.map(|histogram| ("cells of a partition", histogram));
+    for (name, histogram) in [("partition sizes", &stats.partition_sizes)].into_iter().chain(cell_counts) {
         if histogram.count() != partitions {
             let found = format!(
                 "its histogram of {name} has {} partitions, the index {partitions}",

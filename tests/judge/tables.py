@@ -102,7 +102,7 @@ def all_tables(seed, now_s):
     """Every table, with its history of the seed."""
     tables = []
     for maker in (every_type, *clustering_types(), composite_keys, text_keys, wide, histories_plain, histories_purged, counters,
-                  collections, dropped, only_keys, only_statics, expiring, expiring_late, many_columns, quoted):
+                  collections, dropped, only_keys, only_statics, expiring, expiring_late, many_columns, quoted, random_bytes):
         table = maker(Random(f"{seed} {len(tables)}"), now_s)
         table.rounds = [steps for steps in table.rounds if steps]
         tables.append(table)
@@ -461,4 +461,18 @@ def quoted(random, now_s):
         row = {'"é"': key, '"日"': f"{{{key}: 1}}", '"a b"': f"'{key}'", '"Z"': f"{{{key}}}", "z": 1, '"select"': 2}
         chosen = {name: value for name, value in row.items() if random.random() < 0.7}
         writer.insert({'"Key"': key, '"cLustering"': f"'{writer.literals.word(1, 5)}'"} | chosen)
+    return table
+
+
+def random_bytes(random, now_s):
+    """Values that no compressor makes smaller, so that chunks are stored as they came; others among them that it does."""
+    table = Table("random_bytes", [("k", "int")], [("c", "int", "ASC")], [], [("v", "blob")], "compression = {'class': 'LZ4Compressor', 'chunk_length_in_kb': 4}")
+    writer = Writer(table, random, now_s)
+    for _ in range(2):
+        for clustering in range(240):
+            is_small = 100 <= clustering < 120
+            value = f"0x{'00' * 1000}" if is_small else f"0x{random.randbytes(random.randrange(500, 1500)).hex()}"
+            writer.insert({"k": random.randrange(5), "c": clustering, "v": value})
+        writer.next_round()
+    table.keys = [(str(key),) for key in range(-1, 6)]
     return table

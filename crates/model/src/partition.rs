@@ -101,7 +101,7 @@ pub struct PartitionHeader {
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Who looks at rows in place. The row at which it breaks is taken too.
-pub type TakePlain<'t> = &'t mut dyn FnMut(PlainRow<'_>) -> ControlFlow<()>;
+pub type TakePlain<'t> = &'t mut dyn FnMut(&PlainRow<'_>) -> ControlFlow<()>;
 
 /// One source's view of one partition: the header, then its unfiltereds in clustering order (or its
 /// reverse), range tombstones clipped to the slices asked for.

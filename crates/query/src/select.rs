@@ -434,9 +434,12 @@ impl Run<'_> {
             };
             let end = loop {
                 let mut end = Ok(None);
-                let take = &mut |row: PlainRow<'_>| {
-                    end = read(self, RowRef::Plain(row));
-                    if matches!(end, Ok(None)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                let take = &mut |row: &PlainRow<'_>| match read(self, RowRef::Plain(row)) {
+                    Ok(None) => ControlFlow::Continue(()),
+                    other => {
+                        end = other;
+                        ControlFlow::Break(())
+                    }
                 };
                 partition.plain_rows(&mut parts, take).map_err(source_failed)?;
                 if let Some(flow) = end? {

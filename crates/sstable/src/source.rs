@@ -166,7 +166,7 @@ impl Source {
         while self.next_plain(until, parts)? {
             count += 1;
             let row = PlainRow { bytes: self.cursor.window(), order: self.last_place.bytes(), parts };
-            if take(row).is_break() {
+            if take(&row).is_break() {
                 break;
             }
         }

@@ -198,7 +198,7 @@ impl Backward {
             let row = self.lease.source.plain_at(*position, &slice.end.order, parts)?;
             current.buffer.pop();
             count += 1;
-            if take(row).is_break() {
+            if take(&row).is_break() {
                 break;
             }
         }

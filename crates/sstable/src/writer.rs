@@ -211,8 +211,8 @@ impl Writer {
             let is_in_range = self.partition.as_ref().is_some_and(|partition| partition.open.is_some());
             if takes_plain && !is_in_range {
                 let mut added = Ok(());
-                let mut take = |row: PlainRow<'_>| {
-                    added = self.add_plain(&row);
+                let mut take = |row: &PlainRow<'_>| {
+                    added = self.add_plain(row);
                     if added.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 };
                 stream.plain_rows(parts, &mut take).map_err(WriteError::Source)?;

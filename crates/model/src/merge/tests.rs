@@ -281,7 +281,7 @@ impl PartitionStream for InPlace {
         let mut count = 0;
         while let Some(Unfiltered::Row(row)) = self.rest.front() {
             count += 1;
-            let flow = take(PlainRow { bytes: &[], order: &row.clustering.order, parts });
+            let flow = take(&PlainRow { bytes: &[], order: &row.clustering.order, parts });
             self.rest.pop_front();
             if flow.is_break() {
                 break;
@@ -316,7 +316,7 @@ fn a_row_that_its_own_source_shadows_is_not_shown_in_place() {
         let mut stream = merge_streams(table(), vec![Box::new(InPlace { header, rest })], false).unwrap();
         let (mut parts, mut rows_count) = (PlainParts::default(), 0);
         loop {
-            let take = &mut |_: PlainRow<'_>| ControlFlow::Continue(());
+            let take = &mut |_: &PlainRow<'_>| ControlFlow::Continue(());
             rows_count += stream.plain_rows(&mut parts, take).unwrap() as usize;
             match stream.next().unwrap() {
                 Some(Unfiltered::Row(_)) => rows_count += 1,

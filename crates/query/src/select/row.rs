@@ -16,7 +16,7 @@ pub enum RowRef<'r> {
     /// Taken out.
     Whole(&'r Row),
     /// In place.
-    Plain(PlainRow<'r>),
+    Plain(&'r PlainRow<'r>),
 }
 
 impl<'r> RowRef<'r> {

@@ -139,11 +139,9 @@ impl Compressor {
         out.clear();
         match self {
             Compressor::Lz4 => {
-                let length = u32::try_from(input.len()).map_err(|_| "a chunk is too large".to_owned())?;
+                put_lz4_length(input, out)?;
                 let bound = lz4_flex::block::get_maximum_output_size(input.len());
                 out.resize(4 + bound, 0);
-                #[expect(clippy::little_endian_bytes, reason = "LZ4Compressor.java writes it so")]
-                out[..4].copy_from_slice(&length.to_le_bytes());
                 let taken = lz4_flex::block::compress_into(input, &mut out[4..])
                     .map_err(|error| error.to_string())?;
                 out.truncate(4 + taken);
@@ -167,6 +165,26 @@ impl Compressor {
             }
             Compressor::Noop => out.extend_from_slice(input),
         }
+        Ok(())
+    }
+
+    /// As [`Compressor::compress`], without an attempt to make it smaller; an algorithm that is quick to see for
+    /// itself that it cannot makes the attempt.
+    pub(crate) fn store(self, input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<(), String> {
+        if self != Compressor::Lz4 {
+            return self.compress(input, level, out);
+        }
+        out.clear();
+        put_lz4_length(input, out)?;
+        // A block of one sequence: nothing but literals (lz4_Block_format.md, "End of block conditions").
+        let (token, mut more) =
+            if input.len() < 15 { (input.len(), None) } else { (15, Some(input.len() - 15)) };
+        out.push((token as u8) << 4);
+        while let Some(length) = more {
+            out.push(length.min(255) as u8);
+            more = length.checked_sub(255);
+        }
+        out.extend_from_slice(input);
         Ok(())
     }
 
@@ -216,4 +234,12 @@ impl Compressor {
         }
         Ok(())
     }
+}
+
+/// What stands before an LZ4 block.
+fn put_lz4_length(input: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    let length = u32::try_from(input.len()).map_err(|_| "a chunk is too large".to_owned())?;
+    #[expect(clippy::little_endian_bytes, reason = "LZ4Compressor.java writes it so")]
+    out.extend_from_slice(&length.to_le_bytes());
+    Ok(())
 }

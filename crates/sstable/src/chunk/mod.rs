@@ -1,9 +1,10 @@
 //! Data.db as chunks: compressed ones with a map in CompressionInfo.db, or plain ones with CRC.db.
 //!
-//! Read in order: [`compressor`] (algorithms and table options), [`info`] (the chunk map), [`reader`],
-//! [`writer`].
+//! Read in order: [`compressor`] (algorithms and table options), [`effort`] (when compressing pays), [`info`] (the
+//! chunk map), [`reader`], [`writer`].
 
 pub(crate) mod compressor;
+mod effort;
 pub(crate) mod info;
 pub(crate) mod reader;
 pub(crate) mod writer;

@@ -7,20 +7,23 @@ use super::compressor::{Compression, Compressor};
 #[test]
 fn every_compressor_gives_back_what_it_got() {
     let mut prng = Prng::from_seed(7);
-    for length in [0_usize, 1, 100, 16_384] {
+    for length in [0_usize, 1, 14, 15, 16, 100, 269, 270, 271, 524, 525, 16_384] {
         let mut input = vec![0; length];
         prng.fill(&mut input[..length / 2]);
         for compressor in
             [Compressor::Lz4, Compressor::Snappy, Compressor::Deflate, Compressor::Zstd, Compressor::Noop]
         {
-            let mut payload = Vec::new();
-            compressor.compress(&input, 3, &mut payload).unwrap();
-            let mut output = vec![1; length];
-            compressor.decompress(&payload, &mut output).unwrap();
-            assert_eq!(output, input, "{compressor:?}");
-            assert!(compressor.decompress(&payload, &mut vec![0; length + 1]).is_err(), "{compressor:?}");
-            if length > 0 {
-                assert!(compressor.decompress(&payload, &mut vec![0; length - 1]).is_err(), "{compressor:?}");
+            for put in [Compressor::compress, Compressor::store] {
+                let mut payload = vec![3];
+                put(compressor, &input, 3, &mut payload).unwrap();
+                let mut output = vec![1; length];
+                compressor.decompress(&payload, &mut output).unwrap();
+                assert_eq!(output, input, "{compressor:?}");
+                assert!(compressor.decompress(&payload, &mut vec![0; length + 1]).is_err(), "{compressor:?}");
+                if length > 0 {
+                    let mut shorter = vec![0; length - 1];
+                    assert!(compressor.decompress(&payload, &mut shorter).is_err(), "{compressor:?}");
+                }
             }
         }
     }

@@ -6,7 +6,8 @@ use runtime::{Disk, DiskFile, OpenMode};
 use stdx::crc::{Crc32, crc32};
 
 use super::PLAIN_CHUNK_BYTES;
-use super::compressor::Compression;
+use super::compressor::{Compression, Compressor};
+use super::effort::Effort;
 use super::info::CompressionInfo;
 use crate::descriptor::{Component, Descriptor};
 use crate::error::WriteError;
@@ -70,6 +71,7 @@ pub(crate) struct DataWriter {
     /// Uncompressed bytes in full chunks.
     flushed: u64,
     compression: Option<Compression>,
+    effort: Effort,
     compressed: Vec<u8>,
     offsets: Vec<u64>,
     /// Stored bytes without CRCs.
@@ -98,6 +100,7 @@ impl DataWriter {
             chunk_bytes,
             flushed: 0,
             compression,
+            effort: Effort::default(),
             compressed: Vec::new(),
             offsets: Vec::new(),
             payload_bytes: 0,
@@ -139,9 +142,10 @@ impl DataWriter {
             return Ok(());
         };
         self.offsets.push(self.file.position());
-        compression
-            .compressor
-            .compress(&self.chunk, compression.level(), &mut self.compressed)
+        let (compressor, level) = (compression.compressor, compression.level());
+        let is_tried = self.effort.pays();
+        let put = if is_tried { Compressor::compress } else { Compressor::store };
+        put(compressor, &self.chunk, level, &mut self.compressed)
             .map_err(|found| WriteError::Compression { found })?;
         let max = compression.max_compressed_bytes as usize;
         if self.compressed.len() >= max {
@@ -150,6 +154,9 @@ impl DataWriter {
             if self.compressed.len() < max {
                 self.compressed.resize(max, 0);
             }
+        }
+        if is_tried {
+            self.effort.note(self.chunk.len(), self.compressed.len());
         }
         self.payload_bytes += self.compressed.len() as u64;
         let crc = crc32(&self.compressed);

@@ -48,7 +48,7 @@ impl PartitionStream for PackedStream {
             let Some(order) = plain_parts(&packed, parts).filter(|_| self.prng.chance(0.9)) else { break };
             self.items.pop_front();
             count += 1;
-            let flow = take(PlainRow { bytes: &packed, order: order.of(&packed), parts });
+            let flow = take(&PlainRow { bytes: &packed, order: order.of(&packed), parts });
             if flow.is_break() {
                 break;
             }

@@ -67,6 +67,15 @@ impl Core {
         active as f64 > total as f64 * self.options.memtable_cleanup_threshold
     }
 
+    /// Memtables or log are so full that writes may soon have to wait for flushes: nothing may be in their way.
+    pub(super) fn flushes_lag(&self) -> bool {
+        let memtables = self.memtable_bytes.load(Ordering::Relaxed);
+        let log = self.log.total_bytes.load(Ordering::Relaxed);
+        let (memtables_max, log_max) =
+            (self.options.memtable_bytes_total, self.options.commitlog_bytes_total);
+        memtables > memtables_max / 4 * 3 || log > log_max.saturating_add(log_max / 4)
+    }
+
     pub(super) fn now_ms(&self) -> u64 {
         self.runtime.clock().monotonic().as_millis() as u64
     }

@@ -30,7 +30,7 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 const RETRY_MS: u64 = 10_000;
 const RETRY_MS_MAX: u64 = 600_000;
 /// A table of which so many SSTables overlap lags behind its writes: a read may have to ask all of them. Its compactions
-/// yield to requests no longer. The number is that of Cassandra's `max_threshold`.
+/// yield to requests no longer, but still to flushes that lag. The number is that of Cassandra's `max_threshold`.
 const LAGGING_OVERLAP: usize = 32;
 /// Of the disk compactions leave so much free.
 const FREE_PERMILLE: u64 = 50;
@@ -175,9 +175,9 @@ impl Core {
                 let step = task.step();
                 (task, step)
             };
-            let lags = state.compaction.overlap() >= LAGGING_OVERLAP;
+            let hurries = state.compaction.overlap() >= LAGGING_OVERLAP && !self.flushes_lag();
             let step =
-                if lags { self.runtime.hurried(take_step) } else { self.runtime.background(take_step) };
+                if hurries { self.runtime.hurried(take_step) } else { self.runtime.background(take_step) };
             let (returned, step) = step.await;
             task = returned;
             match step {

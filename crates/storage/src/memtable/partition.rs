@@ -280,7 +280,7 @@ impl SlicedRows for PackedRows {
             let Some(packed) = self.row() else { break };
             let Some(order) = plain_parts(packed, parts) else { break };
             count += 1;
-            let flow = take(PlainRow { bytes: packed, order: order.of(packed), parts });
+            let flow = take(&PlainRow { bytes: packed, order: order.of(packed), parts });
             self.is_ahead = false;
             if flow.is_break() {
                 break;

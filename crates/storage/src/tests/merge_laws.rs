@@ -241,7 +241,7 @@ fn drain_mixed(
     loop {
         if in_place(all.len()) {
             let before = all.len();
-            let take = &mut |row: PlainRow<'_>| {
+            let take = &mut |row: &PlainRow<'_>| {
                 all.push(Unfiltered::Row(row.to_row()));
                 if in_place(all.len()) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             };

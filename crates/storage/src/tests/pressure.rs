@@ -52,12 +52,19 @@ fn writes_wait_while_flushes_are_slower_and_none_is_refused() {
     }
 }
 
-/// With more SSTables than reads can bear, compactions no longer yield to requests.
+/// With more SSTables than reads can bear, compactions no longer yield to requests; to flushes that lag they do, or
+/// writes would wait for these until they are refused.
 #[test]
 #[cfg(target_os = "linux")]
 fn compactions_that_lag_behind_hurry() {
     on_real("hurry", |runtime, dir| async move {
-        let engine = open(&runtime, EngineOptions { auto_compaction: false, ..options(&dir) }, &[&table()]);
+        let options = EngineOptions {
+            auto_compaction: false,
+            memtable_bytes_total: 1_000_000,
+            memtable_cleanup_threshold: 0.99,
+            ..options(&dir)
+        };
+        let engine = open(&runtime, options, &[&table()]);
         let flush = async |count: i64| {
             for time in 0..count {
                 // Over all the ring, so that these SSTables have the same density.
@@ -86,6 +93,16 @@ fn compactions_that_lag_behind_hurry() {
         flush(8).await;
         assert!(is_done().await);
         assert!(!is_hurried(), "a few SSTables are no reason to hurry");
+        engine.set_auto_compaction(&[table().id], false);
+        flush(64).await;
+        for key in 0.. {
+            drop(engine.apply_waiting(&[put(&table(), key, 2, &"x".repeat(900), 1)]).await.unwrap());
+            if engine.stats().memtable_bytes > 800_000 {
+                break;
+            }
+        }
+        assert!(is_done().await);
+        assert!(!is_hurried(), "flushes lag");
         engine.set_auto_compaction(&[table().id], false);
         flush(64).await;
         assert!(is_done().await);

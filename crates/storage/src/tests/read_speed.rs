@@ -39,7 +39,7 @@ fn count_rows(stream: &mut dyn PartitionStream) -> u32 {
     let mut parts = PlainParts::default();
     loop {
         if IN_PLACE.get() {
-            let take = &mut |row: PlainRow<'_>| {
+            let take = &mut |row: &PlainRow<'_>| {
                 black_box(row);
                 ControlFlow::Continue(())
             };

@@ -76,7 +76,7 @@ mod tests {
     fn one_that_gets_smaller_ends_it() {
         let mut payloads = vec![101; 6];
         payloads.extend([50; 8]);
-        // The fifth was let go, and so is the seventh; the eighth is small.
+        // The first five tried do not get smaller; what is tried next does.
         assert_eq!(tried(&payloads), "TTTT-T--TTTTTT");
     }
 

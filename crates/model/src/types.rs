@@ -163,6 +163,7 @@ impl CqlType {
     ///
     /// `tinyint`, `smallint`, `date` and `time` are *not* fixed in Cassandra's files.
     /// Source: `AbstractType.valueLengthIfFixed`.
+    #[inline]
     pub fn fixed_bytes(&self) -> Option<usize> {
         match self {
             CqlType::Boolean => Some(1),

@@ -259,11 +259,11 @@ impl Executor {
 
     /// Runs a SELECT, its rows into `sink`. To be run inside [`Coordinator::attempt`], and again if something was
     /// missing.
-    pub fn select(
+    pub fn select<S: RowSink>(
         &self,
         statement: &Statement,
         options: &RequestOptions,
-        sink: &mut dyn RowSink,
+        sink: &mut S,
     ) -> Result<(SelectOutcome, Option<Bytes>), QueryError> {
         let Bound::Select(plan, strategy) = &statement.bound else {
             return Err(QueryError::Server("not a SELECT".to_owned()));

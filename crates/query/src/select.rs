@@ -62,14 +62,17 @@ pub trait RowSink {
 }
 
 impl RowSink for wire::RowsWriter<'_> {
+    #[inline(always)]
     fn value(&mut self, value: Option<&[u8]>) {
         wire::RowsWriter::value(self, value);
     }
 
+    #[inline]
     fn end_row(&mut self) {
         wire::RowsWriter::end_row(self);
     }
 
+    #[inline]
     fn is_full(&self) -> bool {
         self.body_bytes() > REPLY_MAX_BYTES
     }
@@ -98,12 +101,12 @@ pub struct SelectOutcome {
 }
 
 /// Runs a bound SELECT.
-pub fn execute(
+pub fn execute<S: RowSink>(
     plan: &SelectPlan,
     ctx: &EvalContext<'_>,
     options: &SelectOptions,
     source: &dyn RowSource,
-    sink: &mut dyn RowSink,
+    sink: &mut S,
 ) -> Result<SelectOutcome, QueryError> {
     let limit = limit_of(plan.limit.as_ref(), ctx)?;
     let per_partition =
@@ -283,12 +286,12 @@ impl Run<'_> {
         ReadCommand { table: self.plan.table.clone(), partitions, slices, reversed: self.plan.reversed }
     }
 
-    fn read_keys(
+    fn read_keys<S: RowSink>(
         &mut self,
         keys: &[PartitionKey],
         paging: Option<&PagingPosition>,
         source: &dyn RowSource,
-        sink: &mut dyn RowSink,
+        sink: &mut S,
     ) -> Result<(), QueryError> {
         // The keys are in the order of their values: the last page ended at one of them.
         let resumed = paging.and_then(|paging| keys.iter().position(|key| key.key == paging.partition_key));
@@ -318,11 +321,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn read_range(
+    fn read_range<S: RowSink>(
         &mut self,
         paging: Option<&PagingPosition>,
         source: &dyn RowSource,
-        sink: &mut dyn RowSink,
+        sink: &mut S,
     ) -> Result<(), QueryError> {
         let Partitions::Range { lower, upper } = &self.plan.partitions else { return Ok(()) };
         let mut start = match lower {
@@ -402,12 +405,12 @@ impl Run<'_> {
         Slices(cut.collect())
     }
 
-    fn read_partition(
+    fn read_partition<S: RowSink>(
         &mut self,
         partition: &mut dyn PartitionStream,
         in_partition: u64,
         is_resumed: bool,
-        sink: &mut dyn RowSink,
+        sink: &mut S,
     ) -> Result<Flow, QueryError> {
         let header = partition.header().clone();
         let key_columns = self.plan.table.partition_key.len();
@@ -473,13 +476,13 @@ impl Run<'_> {
 
     /// A row that was read; `None`: the next one is wanted, else how to go on behind the partition.
     #[inline]
-    fn read_row(
+    fn read_row<S: RowSink>(
         &mut self,
         view: &RowView<'_>,
         row: RowRef<'_>,
         key: &PartitionKey,
         left: &mut u64,
-        sink: &mut dyn RowSink,
+        sink: &mut S,
     ) -> Result<Option<Flow>, QueryError> {
         self.look_at_clock()?;
         if !row.is_live(self.now_s) {
@@ -501,12 +504,13 @@ impl Run<'_> {
     }
 
     /// One row of the result, or one more of a group.
-    fn take(
+    #[inline]
+    fn take<S: RowSink>(
         &mut self,
         view: &RowView<'_>,
         key: &PartitionKey,
         left: &mut u64,
-        sink: &mut dyn RowSink,
+        sink: &mut S,
     ) -> Result<Flow, QueryError> {
         if let Some(mut groups) = self.groups.take() {
             let flow = self.take_into_group(&mut groups, view, key, left, sink);
@@ -551,13 +555,13 @@ impl Run<'_> {
         }
     }
 
-    fn take_into_group(
+    fn take_into_group<S: RowSink>(
         &mut self,
         groups: &mut Groups,
         view: &RowView<'_>,
         key: &PartitionKey,
         left: &mut u64,
-        sink: &mut dyn RowSink,
+        sink: &mut S,
     ) -> Result<Flow, QueryError> {
         let is_new = groups.starts_new(self.plan, view) || !groups.is_open();
         if is_new && groups.is_open() {
@@ -583,7 +587,7 @@ impl Run<'_> {
         Ok(Flow::GoOn)
     }
 
-    fn emit_group(&mut self, groups: &mut Groups, sink: &mut dyn RowSink) -> Result<(), QueryError> {
+    fn emit_group<S: RowSink>(&mut self, groups: &mut Groups, sink: &mut S) -> Result<(), QueryError> {
         let values = groups.finish(self.plan, self.ctx)?;
         match &mut self.sorted {
             Some(sorted) => sorted.push((groups.first_clustering().clone(), values)),
@@ -594,7 +598,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn emit(&mut self, view: &RowView<'_>, sink: &mut dyn RowSink) -> Result<(), QueryError> {
+    #[inline(always)]
+    fn emit<S: RowSink>(&mut self, view: &RowView<'_>, sink: &mut S) -> Result<(), QueryError> {
         if let (Some(plain), false) = (&self.plan.selection.plain, self.plan.json) {
             for access in plain {
                 sink.value(view.simple(*access));
@@ -612,7 +617,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn write_values(&self, values: &[Value], sink: &mut dyn RowSink) {
+    fn write_values<S: RowSink>(&self, values: &[Value], sink: &mut S) {
         if self.plan.json {
             let text = row::json_row(&self.plan.selection, values);
             sink.value(Some(text.as_bytes()));
@@ -624,6 +629,7 @@ impl Run<'_> {
         sink.end_row();
     }
 
+    #[inline]
     fn passes(&self, view: &RowView<'_>) -> Result<bool, QueryError> {
         for bound in &self.filters {
             if let FilterKind::TupleIn(members, _) = &bound.filter.kind {
@@ -649,11 +655,14 @@ impl Run<'_> {
 
     /// Gives up a read that takes too long; one that reads much goes to a thread of its own first. What is aggregated
     /// into one row may take its time: Cassandra reads it in pages, each with a time of its own.
+    #[inline(always)]
     fn look_at_clock(&mut self) -> Result<(), QueryError> {
         self.rows_read_count += 1;
-        if !self.rows_read_count.is_multiple_of(ROWS_BETWEEN_LOOKS) {
-            return Ok(());
-        }
+        if self.rows_read_count.is_multiple_of(ROWS_BETWEEN_LOOKS) { self.check_clock() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn check_clock(&mut self) -> Result<(), QueryError> {
         let is_long = self.rows_read_count >= ROWS_ON_THREAD_MAX && storage::leave_thread();
         let may_take_time = self.groups.is_some() && self.plan.group_by.is_none();
         if is_long || (!may_take_time && self.ctx.source.now_us() - self.started_us > READ_TIMEOUT_US) {
@@ -702,7 +711,7 @@ impl Run<'_> {
         self.filters.iter().any(|bound| matches!(bound.filter.access, Access::PartitionKey(_)))
     }
 
-    fn finish(mut self, sink: &mut dyn RowSink) -> Result<SelectOutcome, QueryError> {
+    fn finish<S: RowSink>(mut self, sink: &mut S) -> Result<SelectOutcome, QueryError> {
         if let Some(mut groups) = self.groups.take() {
             let is_whole = self.plan.group_by.is_none();
             let goes_on = self.outcome.next_page.is_some() || self.remaining == 0;

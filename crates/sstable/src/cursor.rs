@@ -51,7 +51,7 @@ impl<'a> Cursor<'a> {
         self.remaining() == 0
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
         if count > self.remaining() {
             return Err(Fault::Short(self.at.saturating_add(count)));
@@ -105,15 +105,24 @@ impl<'a> Cursor<'a> {
         self.array().map(f64::from_be_bytes)
     }
 
-    #[inline]
+    /// One byte and two are read in place: each field of a row mostly has as many as in the row before.
+    #[inline(always)]
     pub(crate) fn uvint(&mut self) -> Result<u64, Fault> {
-        let rest = &self.bytes[self.at..];
-        if let Some(&first) = rest.first()
-            && first < 0x80
-        {
-            self.at += 1;
-            return Ok(u64::from(first));
+        match self.bytes[self.at..] {
+            [first, ..] if first < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(first))
+            }
+            [first, second, ..] if first < 0xc0 => {
+                self.at += 2;
+                Ok(u64::from(first & 0x3f) << 8 | u64::from(second))
+            }
+            _ => self.long_uvint(),
         }
+    }
+
+    fn long_uvint(&mut self) -> Result<u64, Fault> {
+        let rest = &self.bytes[self.at..];
         let (value, taken) = vint::read_unsigned_vint(rest).map_err(|_| self.short_vint())?;
         self.at += taken;
         Ok(value)
@@ -137,7 +146,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A uvint that says how many bytes or elements follow.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn length(&mut self) -> Result<usize, Fault> {
         let length = self.uvint()?;
         usize::try_from(length)
@@ -146,7 +155,7 @@ impl<'a> Cursor<'a> {
             .ok_or(Fault::Bad("a length is out of range"))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn vbytes(&mut self) -> Result<&'a [u8], Fault> {
         let length = self.length()?;
         self.take(length)

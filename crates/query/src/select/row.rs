@@ -90,6 +90,7 @@ pub struct RowView<'r> {
 
 impl<'r> RowView<'r> {
     /// The value of a column that has one cell.
+    #[inline]
     pub fn simple(&self, access: Access) -> Option<&'r [u8]> {
         match access {
             Access::PartitionKey(index) => self.key.get(index).map(|value| &value[..]),

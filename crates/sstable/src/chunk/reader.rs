@@ -346,10 +346,10 @@ impl DataCursor {
     fn fill(&mut self, count: usize) -> Result<(), ReadError> {
         let position = self.position();
         let chunk_bytes = self.data.chunk_bytes();
-        let rest = self.window.split_off(self.at);
         let index = position / chunk_bytes;
         let inside = (position - index * chunk_bytes) as usize;
-        if rest.is_empty() || (inside + count) as u64 <= chunk_bytes {
+        let has_rest = self.at < self.window.len();
+        if !has_rest || (inside + count) as u64 <= chunk_bytes {
             self.window = self.chunk(index)?;
             self.window_start = index * chunk_bytes;
             self.at = inside;
@@ -360,8 +360,9 @@ impl DataCursor {
         }
         // What begins in one chunk and ends in another: a little more than that, as the next piece is whole again.
         let wanted = count + JOINED_BYTES;
+        let rest = &self.window[self.at..];
         let mut bytes = Vec::with_capacity(wanted.max(rest.len()));
-        bytes.extend_from_slice(&rest);
+        bytes.extend_from_slice(rest);
         while bytes.len() < count {
             let next = position + bytes.len() as u64;
             let index = next / chunk_bytes;

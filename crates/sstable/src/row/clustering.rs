@@ -130,8 +130,13 @@ impl Place {
         if let Some(form) = value.and_then(|value| short_form(ty, value)) {
             let (word, count) = form;
             let flip = if reversed { u64::MAX << (64 - 8 * count) } else { 0 };
-            self.put(u64::from(NEXT) << 56, 1);
-            self.put(word ^ flip, count);
+            let (next, word) = (u64::from(NEXT) << 56, word ^ flip);
+            if count < HEAD_BYTES {
+                self.put(next | word >> 8, 1 + count);
+            } else {
+                self.put(next, 1);
+                self.put(word, count);
+            }
         } else {
             encode_clustering_value(value, ty, reversed, &mut self.bytes);
             self.head = head_of(&self.bytes);

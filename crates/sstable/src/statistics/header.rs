@@ -58,6 +58,7 @@ impl HeaderColumn {
 }
 
 /// The length of every value of the type, if they are stored without it.
+#[inline]
 pub(crate) fn fixed_bytes(ty: &CqlType) -> Option<usize> {
     match ty {
         CqlType::Custom(name) if name.ends_with(".DateType") => Some(8),
